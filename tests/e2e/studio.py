@@ -139,6 +139,6 @@ def wait_until(probe: Callable[[], Any], *, timeout_s: float, what: str | Callab
 
 
 def tail(path: Path, lines: int = 40) -> str:
-    return (
-        "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else f"({path} is missing)"
-    )
+    if not path.exists():
+        return f"({path} is missing)"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
