@@ -1,0 +1,85 @@
+"""Between pydantic records and DynamoDB items: one key scheme, one serialisation."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from jobs.job import Job
+
+KEY_ATTRIBUTES = ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "expires_at")
+Item = dict[str, Any]
+
+
+def job_key(job_id: str) -> dict[str, str]:
+    return {"pk": f"JOB#{job_id}", "sk": "JOB"}
+
+
+def idempotency_key(owner: str, digest: str) -> dict[str, str]:
+    return {"pk": f"IDEMPOTENCY#{owner}#{digest}", "sk": "IDEMPOTENCY"}
+
+
+def api_key(digest: str) -> dict[str, str]:
+    return {"pk": f"KEY#{digest}", "sk": "KEY"}
+
+
+def drop_key(digest: str) -> dict[str, str]:
+    return {"pk": f"DROP#{digest}", "sk": "DROP"}
+
+
+def instance_key(instance_id: str) -> dict[str, str]:
+    return {"pk": "FLEET", "sk": f"INSTANCE#{instance_id}"}
+
+
+def owner_key(owner: str, job_id: str) -> dict[str, str]:
+    """Index `by_owner`: an owner's jobs in order of creation (ids sort by time)."""
+    return {"gsi1pk": f"OWNER#{owner}", "gsi1sk": job_id}
+
+
+def state_key(status: str, job_id: str) -> dict[str, str]:
+    """Index `by_state`: all jobs of a state in order of creation."""
+    return {"gsi2pk": f"STATE#{status}", "gsi2sk": job_id}
+
+
+def plain(value: Any) -> Any:
+    """JSON-like Python values with floats as Decimal, as DynamoDB wants them."""
+    return json.loads(json.dumps(value), parse_float=Decimal)
+
+
+def marshal(values: Mapping[str, Any]) -> Item:
+    """Plain values to DynamoDB's typed form."""
+    from boto3.dynamodb.types import TypeSerializer
+
+    serialise = TypeSerializer().serialize
+    return {name: serialise(value) for name, value in plain(dict(values)).items()}
+
+
+def unmarshal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """DynamoDB's typed form (of an answer, or of a stream's image) to plain values."""
+    from boto3.dynamodb.types import TypeDeserializer
+
+    deserialise = TypeDeserializer().deserialize
+    return {name: _undecimal(deserialise(value)) for name, value in item.items()}
+
+
+def _undecimal(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _undecimal(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_undecimal(inner) for inner in value]
+    return value
+
+
+def job_to_item(job: Job) -> Item:
+    """The JOB item: the record's fields side by side with its keys."""
+    fields = job.model_dump(mode="json", exclude_none=True)
+    keys = {**job_key(job.id), **owner_key(job.owner, job.id), **state_key(job.status, job.id)}
+    return marshal({**fields, **keys})
+
+
+def job_from_item(item: Mapping[str, Any]) -> Job:
+    """The record in a JOB item, of the table or of its stream."""
+    values = unmarshal(item)
+    return Job.model_validate({name: value for name, value in values.items() if name not in KEY_ATTRIBUTES})

@@ -1,0 +1,114 @@
+"""The job record: the truth about one request on its way to a video."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.request import VideoRequest
+from jobs.states import State
+
+Phase = Literal["load", "encode", "denoise", "decode", "upload"]
+AttemptOutcome = Literal["running", "completed", "interrupted", "lost", "crashed", "failed", "cancelled"]
+Door = Literal["api", "drop_folder", "event"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JobError(_Record):
+    """Why a job failed, for the caller: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+class Source(_Record):
+    """The door a job came through; the drop folder's fields say where its results go."""
+
+    door: Door
+    bucket: str | None = None
+    key: str | None = None
+    version_id: str | None = None
+    etag: str | None = None
+    line: int | None = None
+    event_id: str | None = None
+
+
+class Attempt(_Record):
+    """One agent's try. `number` is the fence. Times are unix seconds; steps count finished denoise steps."""
+
+    number: int
+    instance_id: str
+    slot: str
+    started_at: float
+    ended_at: float | None = None
+    outcome: AttemptOutcome = "running"
+    resumed_from_step: int = 0
+    last_step: int = 0
+    reason: str | None = None
+
+
+class Outputs(_Record):
+    """Where the finished files are (keys of `bucket`), and what the video is. `seconds` is its playing time."""
+
+    bucket: str
+    video: str
+    thumbnail: str
+    spritesheet: str
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    bytes: int
+    seconds: float
+
+
+class Estimate(_Record):
+    """What was predicted at acceptance: seconds of work on a slot, and US$."""
+
+    seconds: float
+    cost_usd: float
+
+
+class Job(_Record):
+    """One job. Times are unix seconds, money is US$, steps count finished denoise steps over all shots."""
+
+    id: str
+    owner: str
+    status: State
+    request: VideoRequest
+    source: Source
+    created_at: float
+    updated_at: float
+    queued_at: float
+    sent_at: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    attempt: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    lease_expires_at: float | None = None
+    phase: Phase | None = None
+    step: int = 0
+    total_steps: int = 0
+    checkpoint_step: int = 0
+    cancel_requested: bool = False
+    crashes: int = 0
+    estimate: Estimate | None = None
+    error: JobError | None = None
+    outputs: Outputs | None = None
+    seconds_by_phase: dict[str, float] = Field(default_factory=dict)
+    cost_usd: float | None = None
+    remixed_from_video_id: str | None = None
+    revision: int = 0
+
+    @property
+    def model(self) -> str:
+        return self.request.model
+
+
+class Heartbeat(_Record):
+    """The answer to a heartbeat."""
+
+    cancel_requested: bool
+    lease_expires_at: float

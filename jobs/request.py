@@ -1,0 +1,119 @@
+"""What a user asks for: as it comes in (`RequestBody`) and as it is accepted (`VideoRequest`).
+
+`RequestBody` is strict JSON: a wrong type or an unknown field is an error. `VideoRequest` has every default of the
+model filled in, a seed drawn, and is never changed once accepted. `jobs.validation` leads from the first to the second.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+MAX_TEXT_CHARS = 20_000  # of any one text, whatever the model allows: a job record must fit DynamoDB's 400 KB item
+MAX_SHOTS = 50
+MAX_LORAS = 4
+MAX_METADATA = 16  # pairs, as in OpenAI's APIs: keys to 64 characters, values to 512
+MAX_SEED = 2**63 - 1
+MAX_IMAGE_CHARS = 6_000_000  # a data URL; Lambda's synchronous payload is 6 MB
+
+Continuity = Literal["cut", "chain"]
+Priority = Literal["low", "normal", "high"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ShotBody(_Strict):
+    """One shot of a multi-shot video. Shots without `num_frames` share what is left evenly."""
+
+    prompt: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+    num_frames: Annotated[int, Field(gt=0)] | None = None
+
+
+class LoraBody(_Strict):
+    """A LoRA by its name below `loras/`."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    scale: Annotated[float, Field(ge=-4, le=4)] = 1.0
+
+
+class OutputBody(_Strict):
+    """How the video is encoded."""
+
+    codec: Literal["h264"] = "h264"
+
+
+Metadata = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=MAX_METADATA),
+]
+
+
+class RequestBody(_Strict):
+    """The body of `POST /v1/videos`, and of every other door. Only `model` and one of `prompt`, `shots` are needed."""
+
+    model: Annotated[str, Field(min_length=1, max_length=100)]
+    prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
+    shots: Annotated[list[ShotBody], Field(min_length=1, max_length=MAX_SHOTS)] | None = None
+    continuity: Continuity = "cut"
+    negative_prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
+    seconds: Annotated[str, Field(max_length=20)] | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    num_frames: Annotated[int, Field(gt=0)] | None = None
+    size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")] | None = None
+    fps: Annotated[int, Field(gt=0, le=240)] | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
+    num_inference_steps: Annotated[int, Field(gt=0)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    guidance_scale_2: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
+    loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None
+    priority: Priority = "normal"
+    deadline: Annotated[int, Field(gt=0, le=2**40)] | None = None
+    metadata: Metadata | None = None
+    output: OutputBody = OutputBody()
+
+
+class VideoRequest(BaseModel):
+    """An accepted request: nothing is left to default.
+
+    `deadline` is unix seconds; `image` a key of the media bucket.
+    `num_frames` counts all shots together; `size` is `<width>x<height>` in pixels; a single prompt has no `shots`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    prompt: str
+    negative_prompt: str = ""
+    shots: tuple[ShotBody, ...] = ()
+    continuity: Continuity = "cut"
+    size: str
+    num_frames: int
+    fps: int
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    guidance_scale_2: float | None = None
+    image: str | None = None
+    loras: tuple[LoraBody, ...] = ()
+    priority: Priority = "normal"
+    deadline: int | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    output: OutputBody = OutputBody()
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return int(self.size.split("x")[0])
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return int(self.size.split("x")[1])
+
+    @property
+    def seconds(self) -> float:
+        """Length by the catalog's rule: n frames span (n - 1) / fps seconds, so 17 frames at 16 fps are 1 s."""
+        return (self.num_frames - 1) / self.fps
+
+
+RawRequest = dict[str, JsonValue]

@@ -1,0 +1,79 @@
+"""The one place that builds keys in the media bucket (layout: DESIGN.md)."""
+
+from typing import Literal
+
+INBOX = "inbox/"
+OUTBOX = "outbox/"
+MAX_KEY_BYTES = 1024  # S3's limit on a key, in UTF-8 bytes
+
+Asset = Literal["video", "thumbnail", "spritesheet"]
+ASSET_FILES: dict[Asset, str] = {
+    "video": "video.mp4",
+    "thumbnail": "thumbnail.jpg",
+    "spritesheet": "spritesheet.jpg",
+}
+ASSET_TYPES: dict[Asset, str] = {"video": "video/mp4", "thumbnail": "image/jpeg", "spritesheet": "image/jpeg"}
+
+
+def job_prefix(job_id: str) -> str:
+    """Everything that a job's attempts have written."""
+    return f"videos/{job_id}/"
+
+
+def asset(job_id: str, attempt: int, variant: Asset) -> str:
+    """The key of one finished file of one attempt."""
+    return f"videos/{job_id}/{attempt}/{ASSET_FILES[variant]}"
+
+
+def checkpoint_prefix(job_id: str) -> str:
+    """All checkpoints of a job."""
+    return f"checkpoints/{job_id}/"
+
+
+def checkpoint(job_id: str, step: int) -> str:
+    """The checkpoint taken after denoise step `step` (1-based; zero-padded so that keys sort by step)."""
+    return f"checkpoints/{job_id}/{step:06d}.safetensors"
+
+
+def input_image(sha256: str, extension: str) -> str:
+    """An input image, named by its content."""
+    return f"inputs/{sha256}.{extension}"
+
+
+def lora(name: str) -> str:
+    """A LoRA or character, by name."""
+    return f"loras/{name}.safetensors"
+
+
+def weights_prefix(model: str, revision: str) -> str:
+    """The weights of a model at a revision."""
+    return f"weights/{model}/{revision}/"
+
+
+def outbox_base(inbox_key: str) -> str:
+    """`inbox/a/b.txt` -> `outbox/a/b.txt`; receipts, videos and results are this plus a suffix.
+
+    Raises ValueError if the key is not below the inbox."""
+    if not inbox_key.startswith(INBOX) or inbox_key == INBOX:
+        raise ValueError(f"not below {INBOX}: {inbox_key!r}")
+    return OUTBOX + inbox_key.removeprefix(INBOX)
+
+
+def receipt(inbox_key: str) -> str:
+    """The receipt of a dropped file."""
+    return f"{outbox_base(inbox_key)}.receipt.json"
+
+
+def outbox_video(inbox_key: str, line: int) -> str:
+    """The finished video of the prompt on `line` of a dropped file."""
+    return f"{outbox_base(inbox_key)}.{line}.mp4"
+
+
+def outbox_thumbnail(inbox_key: str, line: int) -> str:
+    """Its thumbnail."""
+    return f"{outbox_base(inbox_key)}.{line}.jpg"
+
+
+def outbox_result(inbox_key: str, line: int) -> str:
+    """Its result file: the job as the API shows it, finished or failed."""
+    return f"{outbox_base(inbox_key)}.{line}.json"

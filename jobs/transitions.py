@@ -1,0 +1,190 @@
+"""What may happen to a job, as functions of values: old record in, new record out. `jobs.store` writes the result.
+
+A job's record changes here and nowhere else. Losing capacity never counts against a job; crashing its agent does.
+"""
+
+from typing import Any
+
+from jobs.errors import FenceLost, NotClaimable
+from jobs.job import Attempt, AttemptOutcome, Job, JobError, Outputs, Phase
+from jobs.states import State, is_terminal
+
+MAX_CRASHES = 3
+
+
+def _with(job: Job, now: float, **changes: Any) -> Job:
+    return job.model_copy(update={**changes, "updated_at": now})
+
+
+def _closed(job: Job, now: float, outcome: AttemptOutcome, reason: str | None) -> tuple[Attempt, ...]:
+    """The attempts, with the running one ended."""
+    if not job.attempts or job.attempts[-1].outcome != "running":
+        return job.attempts
+    last = job.attempts[-1].model_copy(
+        update={"ended_at": now, "outcome": outcome, "reason": reason, "last_step": job.step}
+    )
+    return (*job.attempts[:-1], last)
+
+
+def _guard(job: Job, attempt: int) -> None:
+    if job.status is not State.IN_PROGRESS or job.attempt != attempt:
+        raise FenceLost(job.id, attempt)
+
+
+def lease_alive(job: Job, now: float) -> bool:
+    """Whether a running attempt still owns the job."""
+    return job.status is State.IN_PROGRESS and job.lease_expires_at is not None and job.lease_expires_at > now
+
+
+def claim(job: Job, *, instance_id: str, slot: str, lease_s: float, now: float) -> Job:
+    """A new attempt takes a queued job, or one whose lease has run out (its attempt is then `lost`).
+
+    Raises NotClaimable if the job has ended, is to be cancelled, or is another's."""
+    if is_terminal(job.status) or job.cancel_requested or lease_alive(job, now):
+        raise NotClaimable(job.id, job.status, lease_expires_at=job.lease_expires_at)
+    number = job.attempt + 1
+    attempt = Attempt(
+        number=number, instance_id=instance_id, slot=slot, started_at=now, resumed_from_step=job.checkpoint_step
+    )
+    return _with(
+        job,
+        now,
+        status=State.IN_PROGRESS,
+        attempt=number,
+        attempts=(*_closed(job, now, "lost", "lease expired"), attempt),
+        started_at=job.started_at if job.started_at is not None else now,
+        lease_expires_at=now + lease_s,
+        phase=None,
+        step=job.checkpoint_step,
+    )
+
+
+def heartbeat(
+    job: Job,
+    attempt: int,
+    *,
+    lease_s: float,
+    step: int,
+    total_steps: int,
+    phase: Phase | None,
+    checkpoint_step: int | None,
+    now: float,
+) -> Job:
+    """Renew the lease and record progress. Raises FenceLost."""
+    _guard(job, attempt)
+    return _with(
+        job,
+        now,
+        lease_expires_at=now + lease_s,
+        step=step,
+        total_steps=total_steps,
+        phase=phase,
+        checkpoint_step=job.checkpoint_step if checkpoint_step is None else checkpoint_step,
+    )
+
+
+def _end(job: Job, now: float, status: State, outcome: AttemptOutcome, reason: str | None, **changes: Any) -> Job:
+    return _with(
+        job,
+        now,
+        status=status,
+        attempts=_closed(job, now, outcome, reason),
+        completed_at=now,
+        lease_expires_at=None,
+        phase=None,
+        **changes,
+    )
+
+
+def complete(
+    job: Job, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float, now: float
+) -> Job:
+    """The attempt finished: its outputs are the job's. Raises FenceLost."""
+    _guard(job, attempt)
+    return _end(
+        job,
+        now,
+        State.COMPLETED,
+        "completed",
+        None,
+        outputs=outputs,
+        seconds_by_phase=dict(seconds_by_phase),
+        cost_usd=cost_usd,
+        step=job.total_steps,
+    )
+
+
+def fail(job: Job, attempt: int, error: JobError, *, now: float) -> Job:
+    """The attempt found that the job cannot succeed. Raises FenceLost."""
+    _guard(job, attempt)
+    return _end(job, now, State.FAILED, "failed", error.message, error=error)
+
+
+def fail_waiting(job: Job, error: JobError, *, now: float) -> Job:
+    """A queued job is given up (its deadline has passed). Any other is returned as it is."""
+    if job.status is not State.QUEUED:
+        return job
+    return _end(job, now, State.FAILED, "failed", error.message, error=error)
+
+
+def interrupt(
+    job: Job, attempt: int, *, checkpoint_step: int, reason: str, outcome: AttemptOutcome = "interrupted", now: float
+) -> Job:
+    """The capacity goes away: queued again, to go on from `checkpoint_step`; no retry is used up. Raises FenceLost.
+
+    A job that was to be cancelled is cancelled instead: nobody would take it up again."""
+    _guard(job, attempt)
+    if job.cancel_requested:
+        return _end(job, now, State.CANCELLED, "cancelled", reason)
+    return _with(
+        job,
+        now,
+        status=State.QUEUED,
+        attempts=_closed(job, now, outcome, reason),
+        queued_at=now,
+        sent_at=None,
+        lease_expires_at=None,
+        phase=None,
+        step=checkpoint_step,
+        checkpoint_step=checkpoint_step,
+    )
+
+
+def reap(job: Job, *, now: float) -> Job:
+    """An attempt whose lease ran out is lost, and its job queued again. Other jobs are returned as they are."""
+    if job.status is not State.IN_PROGRESS or lease_alive(job, now):
+        return job
+    return interrupt(
+        job, job.attempt, checkpoint_step=job.checkpoint_step, reason="lease expired", outcome="lost", now=now
+    )
+
+
+def record_crash(job: Job, attempt: int, *, reason: str, now: float) -> Job:
+    """The job's worker crashed: queued again from the last checkpoint, or failed at the third time. Raises FenceLost."""
+    _guard(job, attempt)
+    crashes = job.crashes + 1
+    if crashes >= MAX_CRASHES and not job.cancel_requested:
+        error = JobError(code="worker_crashed", message=f"The worker crashed {crashes} times; the last time: {reason}")
+        return _end(job, now, State.FAILED, "crashed", reason, crashes=crashes, error=error)
+    back = interrupt(job, attempt, checkpoint_step=job.checkpoint_step, reason=reason, outcome="crashed", now=now)
+    return back.model_copy(update={"crashes": crashes})
+
+
+def cancel(job: Job, *, now: float) -> Job:
+    """The caller no longer wants it: at once if queued, asked of the agent if running. Ended jobs stay as they are."""
+    if job.status is State.QUEUED:
+        return _end(job, now, State.CANCELLED, "cancelled", None)
+    if job.status is State.IN_PROGRESS and not job.cancel_requested:
+        return _with(job, now, cancel_requested=True)
+    return job
+
+
+def cancelled(job: Job, attempt: int, *, now: float) -> Job:
+    """The agent stopped a job that was to be cancelled. Raises FenceLost."""
+    _guard(job, attempt)
+    return _end(job, now, State.CANCELLED, "cancelled", "cancelled by the caller")
+
+
+def sent(job: Job, *, now: float) -> Job:
+    """Its message is in the queue."""
+    return job.model_copy(update={"sent_at": now}) if job.status is State.QUEUED else job
