@@ -1,0 +1,53 @@
+"""LTX-Video 2B (Lightricks), text and image to video: the diffusers layout of version 0.9. Facts: the model card."""
+
+from models.catalog.licences import LTX_VIDEO_09
+from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+
+MODELS = (
+    ModelSpec(
+        id="ltx-video",
+        family="ltx",
+        title="LTX-Video 2B 0.9",
+        tasks=frozenset({"text-to-video", "image-to-video"}),
+        sizes=(
+            Size(width=704, height=512),
+            Size(width=512, height=704),
+            Size(width=768, height=512),
+            Size(width=512, height=768),
+            Size(width=1216, height=704),
+            Size(width=704, height=1216),
+        ),
+        # The VAE divides each side by 32; the card advises less than 720 x 1280 pixels and 257 frames.
+        size_rule=SizeRule(multiple_of=32, min_pixels=256 * 256, max_pixels=1280 * 704),
+        frame_rule=FrameRule(step=8, offset=1, min=9, max=257),
+        fps=25,
+        default=Defaults(size=Size(width=704, height=512), num_frames=161, num_inference_steps=50, guidance_scale=3.0),
+        limits=Limits(num_inference_steps=100, prompt_chars=800, prompt_tokens=128, shots=20),
+        supports_lora=True,
+        schedulers=("flow-match-euler",),
+        weights=WeightsSpec(
+            sources=(
+                WeightsSource(
+                    repo="Lightricks/LTX-Video",
+                    revision="8984fa25007f376c1a299016d0957a37a2f797bb",
+                    revision_pinned=True,
+                    # The repository's root also holds single-file checkpoints of every later version: not taken.
+                    files=(
+                        "model_index.json",
+                        "scheduler/*.json",
+                        "tokenizer/*",
+                        "text_encoder/*.json",
+                        "text_encoder/*.safetensors",
+                        "transformer/*.json",
+                        "transformer/*.safetensors",
+                        "vae/*.json",
+                        "vae/*.safetensors",
+                    ),
+                ),
+            ),
+            # 1.92e9, T5-XXL's 4.76e9 and the VAE's 419e6 parameters in fp32.
+            gib=26.5,
+        ),
+        licence=LTX_VIDEO_09,
+    ),
+)

@@ -1,0 +1,119 @@
+"""Wan 2.2 (Alibaba): the two-expert A14B models and the 5B model of both tasks.
+
+Sizes, frames, rates, steps and guidance: the model cards and WanPipeline's documentation in diffusers 0.42.
+"""
+
+from models.catalog.licences import APACHE_2
+from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+
+_FILES = (
+    "model_index.json",
+    "scheduler/*.json",
+    "tokenizer/*",
+    "text_encoder/*.json",
+    "text_encoder/*.safetensors",
+    "transformer/*.json",
+    "transformer/*.safetensors",
+    "vae/*.json",
+    "vae/*.safetensors",
+)
+_BOTH_EXPERTS = (*_FILES, "transformer_2/*.json", "transformer_2/*.safetensors")
+
+T2V_A14B_WEIGHTS = WeightsSource(
+    repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    revision="5be7df9619b54f4e2667b2755bc6a756675b5cd7",
+    revision_pinned=True,
+    files=_BOTH_EXPERTS,
+)
+
+A14B_SIZES = (
+    Size(width=832, height=480),
+    Size(width=480, height=832),
+    Size(width=624, height=624),
+    Size(width=1280, height=720),
+    Size(width=720, height=1280),
+    Size(width=960, height=960),
+)
+# Sides in steps of 16: the VAE divides by 8, the transformer's patches by 2.
+A14B_SIZE_RULE = SizeRule(multiple_of=16, min_pixels=256 * 256, max_pixels=1280 * 720)
+# 512 tokens of UMT5 hold more than this many characters of Portuguese or English in all but contrived texts.
+_LIMITS = Limits(num_inference_steps=100, prompt_chars=3000, prompt_tokens=512, shots=20)
+
+_T2V = ModelSpec(
+    id="wan2.2-t2v-a14b",
+    family="wan",
+    title="Wan 2.2 T2V-A14B",
+    tasks=frozenset({"text-to-video"}),
+    sizes=A14B_SIZES,
+    size_rule=A14B_SIZE_RULE,
+    frame_rule=FrameRule(step=4, offset=1, min=5, max=121),
+    fps=16,
+    default=Defaults(
+        size=Size(width=832, height=480),
+        num_frames=81,
+        num_inference_steps=40,
+        guidance_scale=4.0,
+        guidance_scale_2=3.0,
+    ),
+    limits=_LIMITS,
+    supports_lora=True,
+    schedulers=("unipc", "flow-match-euler"),
+    # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
+    weights=WeightsSpec(sources=(T2V_A14B_WEIGHTS,), gib=64.3),
+    licence=APACHE_2,
+)
+
+_I2V = _T2V.variant(
+    id="wan2.2-i2v-a14b",
+    title="Wan 2.2 I2V-A14B",
+    tasks=frozenset({"image-to-video"}),
+    default=Defaults(
+        size=Size(width=832, height=480),
+        num_frames=81,
+        num_inference_steps=40,
+        guidance_scale=3.5,
+        guidance_scale_2=3.5,
+    ),
+    weights=WeightsSpec(
+        sources=(
+            WeightsSource(
+                repo="Wan-AI/Wan2.2-I2V-A14B-Diffusers",
+                revision="596658fd9ca6b7b71d5057529bbf319ecbc61d74",
+                revision_pinned=True,
+                files=_BOTH_EXPERTS,
+            ),
+        ),
+        gib=64.3,
+    ),
+)
+
+_TI2V = ModelSpec(
+    id="wan2.2-ti2v-5b",
+    family="wan",
+    title="Wan 2.2 TI2V-5B",
+    tasks=frozenset({"text-to-video", "image-to-video"}),
+    sizes=(Size(width=1280, height=704), Size(width=704, height=1280)),
+    # This model's VAE divides by 16, its patches by 2.
+    size_rule=SizeRule(multiple_of=32, min_pixels=256 * 256, max_pixels=1280 * 704),
+    frame_rule=FrameRule(step=4, offset=1, min=5, max=121),
+    fps=24,
+    default=Defaults(size=Size(width=1280, height=704), num_frames=121, num_inference_steps=50, guidance_scale=5.0),
+    limits=_LIMITS,
+    supports_lora=True,
+    schedulers=("unipc", "flow-match-euler"),
+    weights=WeightsSpec(
+        sources=(
+            WeightsSource(
+                repo="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+                revision="b8fff7315c768468a5333511427288870b2e9635",
+                revision_pinned=True,
+                files=_FILES,
+            ),
+        ),
+        # 5.0e9 and 5.68e9 parameters in bf16, the VAE's 705e6 in fp32.
+        gib=22.5,
+    ),
+    licence=APACHE_2,
+)
+
+MODELS = (_T2V, _I2V, _TI2V)

@@ -1,0 +1,226 @@
+"""The vocabulary of the catalog: what is known of a video model before any of its weights are read.
+
+Everything is plain, frozen data, checked by pydantic when an entry is made, so that a Lambda, the planner and the GPU
+agent read the same facts without importing torch.
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Task = Literal["text-to-video", "image-to-video", "multi-shot"]
+MultiShot = Literal["native", "per-shot"]
+CommercialUse = Literal["allowed", "conditional", "forbidden"]
+
+_SIZE = re.compile(r"^([1-9][0-9]{0,4})x([1-9][0-9]{0,4})$")
+
+
+class Record(BaseModel):
+    """Base of the catalog's records: immutable, and no unknown field passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Size(Record):
+    """A frame size in pixels. Written ``"WIDTHxHEIGHT"``, as in the OpenAI Videos dialect."""
+
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``"1280x720"``. Raises ValueError for anything else."""
+        match = _SIZE.match(text)
+        if match is None:
+            raise ValueError(f"a size is written WIDTHxHEIGHT, for example 1280x720, not {text!r}")
+        return cls(width=int(match[1]), height=int(match[2]))
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class SizeRule(Record):
+    """Which sizes beside the named ones a model takes: sides in whole steps, area in a range of pixels."""
+
+    multiple_of: Annotated[int, Field(gt=0)]
+    min_pixels: Annotated[int, Field(gt=0)]
+    max_pixels: Annotated[int, Field(gt=0)]
+    min_side: Annotated[int, Field(gt=0)] = 256
+    max_side: Annotated[int, Field(gt=0)] = 1280
+
+    def admits(self, size: Size) -> bool:
+        sides = (size.width, size.height)
+        return (
+            all(side % self.multiple_of == 0 and self.min_side <= side <= self.max_side for side in sides)
+            and self.min_pixels <= size.pixels <= self.max_pixels
+        )
+
+
+class FrameRule(Record):
+    """Valid frame counts: ``step * k + offset`` between ``min`` and ``max``, both inclusive and themselves valid."""
+
+    step: Annotated[int, Field(gt=0)]
+    offset: Annotated[int, Field(ge=0)]
+    min: Annotated[int, Field(gt=0)]
+    max: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _bounds_are_valid_counts(self) -> Self:
+        if self.min > self.max or not (self._on_grid(self.min) and self._on_grid(self.max)):
+            raise ValueError(f"min {self.min} and max {self.max} must be {self.step}k+{self.offset} and in order")
+        return self
+
+    def _on_grid(self, num_frames: int) -> bool:
+        return num_frames >= self.offset and (num_frames - self.offset) % self.step == 0
+
+    def admits(self, num_frames: int) -> bool:
+        return self.min <= num_frames <= self.max and self._on_grid(num_frames)
+
+    def nearest(self, num_frames: int) -> int:
+        """The valid count next to ``num_frames``; of two equally near ones the smaller, which costs less."""
+        below = num_frames - (num_frames - self.offset) % self.step
+        clamped = [min(max(count, self.min), self.max) for count in (below, below + self.step)]
+        return min(clamped, key=lambda count: (abs(count - num_frames), count))
+
+    def __str__(self) -> str:
+        return f"{self.step}k+{self.offset}, {self.min} to {self.max}"
+
+
+class Defaults(Record):
+    """What a request means that leaves these out. Sources: the model's own card or its diffusers documentation."""
+
+    size: Size
+    num_frames: int
+    num_inference_steps: int
+    guidance_scale: float
+    guidance_scale_2: float | None = None
+    negative_prompt: str = ""
+
+
+class Limits(Record):
+    """Upper bounds of a request. ``prompt_tokens`` is the padded length the text encoder is run at; a prompt may
+    not tokenise to more, which only the family can tell: the doors check ``prompt_chars``."""
+
+    num_inference_steps: int
+    prompt_chars: int
+    prompt_tokens: int
+    shots: int
+    min_inference_steps: int = 1
+    max_guidance_scale: float = 20.0
+
+
+class WeightsSource(Record):
+    """One Hub repository (or, for shipped models, one folder under ``models/checkpoints``) and the files to take.
+
+    ``revision`` is a commit hash where ``revision_pinned``; otherwise it is a branch name and ``revision_note`` says
+    why no hash could be established. ``files`` are glob patterns relative to the repository's root.
+    """
+
+    repo: str
+    revision: str
+    revision_pinned: bool
+    revision_note: str = ""
+    files: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _a_pin_is_a_hash(self) -> Self:
+        if self.revision_pinned and re.fullmatch(r"[0-9a-f]{40}", self.revision) is None:
+            raise ValueError(f"{self.repo}: a pinned revision is a 40-digit commit hash, not {self.revision!r}")
+        if not self.revision_pinned and not self.revision_note:
+            raise ValueError(f"{self.repo}: say in revision_note why the revision is not pinned")
+        return self
+
+
+class WeightsSpec(Record):
+    """What has to lie on disk to run a model. ``gib`` is the sum of the files in GiB, as published (2 or 4 bytes a
+    parameter, as the repository stores them)."""
+
+    sources: tuple[WeightsSource, ...] = Field(min_length=1)
+    gib: Annotated[float, Field(ge=0)]
+
+    @property
+    def repo(self) -> str:
+        return self.sources[0].repo
+
+    @property
+    def revision(self) -> str:
+        return self.sources[0].revision
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return self.sources[0].files
+
+
+class Licence(Record):
+    """A licence and what it allows. ``commercial_use``: ``conditional`` means allowed under the terms in ``note``,
+    which the operator has to check; ``forbidden`` means refused here until the operator acknowledges it."""
+
+    name: str
+    url: str
+    commercial_use: CommercialUse
+    note: str = ""
+    excluded_territories: tuple[str, ...] = ()
+
+
+class ModelSpec(Record):
+    """One model of the catalog.
+
+    ``family`` names the package that runs it; ``family_module`` is that package's import path, ``models.<family>``
+    unless the entry says otherwise. ``fps`` is the rate the model was trained at, in frames a second. ``embedded``
+    models ship their weights in ``models/checkpoints``.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
+    family: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    family_module: str = ""
+    title: str
+    tasks: frozenset[Task] = Field(min_length=1)
+    sizes: tuple[Size, ...] = Field(min_length=1)
+    size_rule: SizeRule | None = None
+    frame_rule: FrameRule
+    fps: Annotated[int, Field(gt=0)]
+    default: Defaults
+    limits: Limits
+    supports_lora: bool
+    supports_negative_prompt: bool = True
+    multi_shot: MultiShot = "per-shot"
+    schedulers: tuple[str, ...] = ("default",)
+    weights: WeightsSpec
+    licence: Licence
+    embedded: bool = False
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.default.size not in self.sizes:
+            raise ValueError(f"{self.id}: the default size {self.default.size} is not one of its sizes")
+        if not self.frame_rule.admits(self.default.num_frames):
+            raise ValueError(f"{self.id}: the default of {self.default.num_frames} frames breaks its own frame rule")
+        if not self.limits.min_inference_steps <= self.default.num_inference_steps <= self.limits.num_inference_steps:
+            raise ValueError(f"{self.id}: the default steps are beyond the model's limit")
+        if ("multi-shot" in self.tasks) != (self.multi_shot == "native"):
+            raise ValueError(f"{self.id}: the task multi-shot and multi_shot='native' go together")
+        return self
+
+    def variant(self, **changes: object) -> Self:
+        """A second entry that differs in these fields, checked as a whole like the first."""
+        return type(self).model_validate(dict(self) | changes)
+
+    @property
+    def module(self) -> str:
+        """Import path of the package or module that runs this model."""
+        return self.family_module or f"models.{self.family}"
+
+    @property
+    def needs_image(self) -> bool:
+        """True where the model cannot run without an input image."""
+        return "image-to-video" in self.tasks and "text-to-video" not in self.tasks
+
+    @property
+    def queue_name(self) -> str:
+        """The id as part of an SQS queue's name, in which dots are not allowed."""
+        return self.id.replace(".", "-")
