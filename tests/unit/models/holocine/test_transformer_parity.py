@@ -12,6 +12,7 @@ from models.holocine.transformer import HoloCineTransformer3DModel
 from tests.unit.models.holocine.goldens import (
     ACTIVATION_CASES,
     FORWARD_CASES,
+    assert_agrees,
     config_of,
     layouts_of,
     load_case,
