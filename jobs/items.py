@@ -31,6 +31,10 @@ def instance_key(instance_id: str) -> dict[str, str]:
     return {"pk": "FLEET", "sk": f"INSTANCE#{instance_id}"}
 
 
+def abilities_key(kind: str) -> dict[str, str]:
+    return {"pk": "FLEET", "sk": f"ABILITIES#{kind}"}
+
+
 def owner_key(owner: str, job_id: str) -> dict[str, str]:
     """Index `by_owner`: an owner's jobs in order of creation (ids sort by time)."""
     return {"gsi1pk": f"OWNER#{owner}", "gsi1sk": job_id}

@@ -6,7 +6,7 @@ model filled in, a seed drawn, and is never changed once accepted. `jobs.validat
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MAX_TEXT_CHARS = 20_000  # of any one text, whatever the model allows: a job record must fit DynamoDB's 400 KB item
 MAX_SHOTS = 50
@@ -17,6 +17,16 @@ MAX_IMAGE_CHARS = 6_000_000  # a data URL; Lambda's synchronous payload is 6 MB
 
 Continuity = Literal["cut", "chain"]
 Priority = Literal["low", "normal", "high"]
+
+
+def _representable(value: float) -> float:
+    # DynamoDB's numbers go down to 1e-130; nobody means anything by these.
+    if value != 0 and abs(value) < 1e-6:
+        raise ValueError("must be 0 or at least 0.000001 in size")
+    return value
+
+
+_Number = Annotated[float, AfterValidator(_representable), Field(allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
@@ -34,7 +44,14 @@ class LoraBody(_Strict):
     """A LoRA by its name below `loras/`."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-    scale: Annotated[float, Field(ge=-4, le=4)] = 1.0
+    scale: Annotated[_Number, Field(ge=-4, le=4)] = 1.0
+
+
+class InputReference(_Strict):
+    """The OpenAI dialect's way to give an input image; the same as `image`."""
+
+    image_url: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
+    file_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class OutputBody(_Strict):
@@ -57,15 +74,16 @@ class RequestBody(_Strict):
     shots: Annotated[list[ShotBody], Field(min_length=1, max_length=MAX_SHOTS)] | None = None
     continuity: Continuity = "cut"
     negative_prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
-    seconds: Annotated[str, Field(max_length=20)] | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    seconds: str | float | None = None
     num_frames: Annotated[int, Field(gt=0)] | None = None
     size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")] | None = None
     fps: Annotated[int, Field(gt=0, le=240)] | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     num_inference_steps: Annotated[int, Field(gt=0)] | None = None
-    guidance_scale: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
-    guidance_scale_2: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    guidance_scale: Annotated[_Number, Field(ge=0, le=100)] | None = None
+    guidance_scale_2: Annotated[_Number, Field(ge=0, le=100)] | None = None
     image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
+    input_reference: InputReference | None = None
     loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None
     priority: Priority = "normal"
     deadline: Annotated[int, Field(gt=0, le=2**40)] | None = None
@@ -77,7 +95,8 @@ class VideoRequest(BaseModel):
     """An accepted request: nothing is left to default.
 
     `deadline` is unix seconds; `image` a key of the media bucket.
-    `num_frames` counts all shots together; `size` is `<width>x<height>` in pixels; a single prompt has no `shots`."""
+    `size` is `<width>x<height>` in pixels; a single prompt has no `shots`. `num_frames` counts the video, or, on models
+    that make shots one by one, a shot that does not give its own (here all of them do: see `jobs.shot_plan`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -111,9 +130,12 @@ class VideoRequest(BaseModel):
         return int(self.size.split("x")[1])
 
     @property
+    def total_frames(self) -> int:
+        """Frames of the whole video, over all shots."""
+        lengths = [shot.num_frames for shot in self.shots if shot.num_frames is not None]
+        return sum(lengths) if lengths else self.num_frames
+
+    @property
     def seconds(self) -> float:
         """Length by the catalog's rule: n frames span (n - 1) / fps seconds, so 17 frames at 16 fps are 1 s."""
-        return (self.num_frames - 1) / self.fps
-
-
-RawRequest = dict[str, JsonValue]
+        return (self.total_frames - 1) / self.fps

@@ -1,4 +1,4 @@
-"""The job table. Every write is conditional on the record being the one that was read; `jobs.transitions` are the moves.
+"""The job table. Every write is conditional on the record being the one that was read (moves: `jobs.transitions`).
 
 One DynamoDB table (`pk`, `sk`), indexes `by_owner` (gsi1pk, gsi1sk) and `by_state` (gsi2pk, gsi2sk), a stream with both
 images, TTL on `expires_at`.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jobs import aws, clock, items, transitions
 from jobs.errors import FenceLost, JobNotFound, WriteContention
+from jobs.idempotency import Record, digest
 from jobs.ids import is_job_id
 from jobs.job import Heartbeat, Job, JobError, Outputs, Phase
 from jobs.states import State
@@ -40,21 +41,36 @@ class JobStore:
     def client(self) -> "DynamoDBClient":
         return self._given or aws.dynamodb()
 
-    def create(self, job: Job, *, idempotency: dict[str, Any] | None = None) -> bool:
+    def create(self, job: Job, *, idempotency: dict[str, Any] | None = None, unique: bool = True) -> bool:
         """Write a new job, with its idempotency record in the same transaction.
 
-        Returns False, and writes nothing, if that record (or the job) is there already."""
-        puts = [_new(self.table, items.job_to_item(job))]
+        Returns False, and writes nothing, if that record is there already and must be `unique`."""
+        puts = [_put(self.table, items.job_to_item(job), now=self._now())]
         if idempotency is not None:
-            puts.append(_new(self.table, items.marshal(idempotency)))
-        try:
-            self.client.transact_write_items(TransactItems=puts)
-        except self.client.exceptions.TransactionCanceledException as cancelled:
-            reasons = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
-            if reasons <= {"None", "ConditionalCheckFailed", "TransactionConflict", None}:
-                return False
-            raise
-        return True
+            puts.append(_put(self.table, items.marshal(idempotency), now=self._now() if unique else None))
+        for _ in range(MAX_RACES):
+            try:
+                self.client.transact_write_items(TransactItems=puts)
+            except self.client.exceptions.TransactionCanceledException as cancelled:
+                codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in codes:
+                    return False
+                if "TransactionConflict" not in codes:
+                    raise
+            else:
+                return True
+        raise WriteContention(f"{job.id}: {MAX_RACES} transactions in conflict")
+
+    def find_idempotency(self, owner: str, key: str) -> Record | None:
+        """What a key was used for, if it was."""
+        item_key = items.marshal(items.idempotency_key(owner, digest(key)))
+        item = self.client.get_item(TableName=self.table, Key=item_key, ConsistentRead=True).get("Item")
+        if item is None:
+            return None
+        values = items.unmarshal(item)
+        if values["expires_at"] <= self._now():
+            return None
+        return Record(values["job_id"], values["fingerprint"])
 
     def get(self, job_id: str, *, owner: str | None = None) -> Job:
         """The job as last written. Raises JobNotFound, also if it is not `owner`'s."""
@@ -247,5 +263,10 @@ class JobStore:
         return True
 
 
-def _new(table: str, item: items.Item) -> Any:
-    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
+def _put(table: str, item: items.Item, *, now: float | None) -> Any:
+    """A Put; with `now`, only where there is nothing yet, or something that has expired (TTL removes it days later)."""
+    put: dict[str, Any] = {"TableName": table, "Item": item}
+    if now is not None:
+        put["ConditionExpression"] = "attribute_not_exists(pk) OR expires_at <= :now"
+        put["ExpressionAttributeValues"] = items.marshal({":now": int(now)})
+    return {"Put": put}

@@ -160,7 +160,7 @@ def reap(job: Job, *, now: float) -> Job:
 
 
 def record_crash(job: Job, attempt: int, *, reason: str, now: float) -> Job:
-    """The job's worker crashed: queued again from the last checkpoint, or failed at the third time. Raises FenceLost."""
+    """The worker crashed: queued again from the last checkpoint, or failed at the third time. Raises FenceLost."""
     _guard(job, attempt)
     crashes = job.crashes + 1
     if crashes >= MAX_CRASHES and not job.cancel_requested:

@@ -1,0 +1,146 @@
+"""The acceptance path, the same for every door: validate, recognise repeats, admit, record, send."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobs import clock, idempotency
+from jobs.errors import IdempotencyConflict, JobNotFound, RequestError
+from jobs.ids import new_job_id
+from jobs.images import ImageSink, read_image
+from jobs.job import Estimate, Job, Source
+from jobs.queue import JobQueues
+from jobs.request import RequestBody, VideoRequest
+from jobs.states import State
+from jobs.store import JobStore
+from jobs.validation import parse, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_IDEMPOTENCY_KEY_CHARS = 255
+_log = logging.getLogger(__name__)
+
+Admission = Callable[[VideoRequest], Estimate]
+"""Says what a request would take, or raises RequestError where no slot of the fleet can run it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitter:
+    """Accepts requests. `admit` estimates or refuses, `keep_image` stores an input image."""
+
+    store: JobStore
+    queues: JobQueues
+    admit: Admission
+    keep_image: ImageSink
+    now: Callable[[], float] = clock.now
+
+    def submit(
+        self,
+        raw: "Mapping[str, object]",
+        *,
+        owner: str,
+        source: Source,
+        idempotency_key: str | None = None,
+        is_retry: bool = False,
+        key_lifetime_s: float = idempotency.KEY_LIFETIME_S,
+    ) -> Job:
+        """Accept a request, or return the job that it made before.
+
+        `is_retry`: the client says that it repeats a request, which had no key. Raises RequestError, and
+        IdempotencyConflict if the key came with another request before."""
+        body = parse(raw)
+        key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body), key_lifetime_s)
+        known = self._known(key, is_retry=is_retry)
+        if known is not None:
+            return known
+        job = self._new_job(body, owner, source)
+        if not self._record(job, key):
+            return self._winner(key)
+        self._send(job)
+        return job
+
+    def _known(self, key: "_Key", *, is_retry: bool) -> Job | None:
+        if key.given is not None:
+            return self._job_of(key, self.store.find_idempotency(key.owner, key.given))
+        if not is_retry:
+            return None
+        record = self.store.find_idempotency(key.owner, idempotency.retry_key(key.fingerprint))
+        try:
+            job = self._job_of(key, record)
+        except RequestError:  # made by the first try and deleted since: then this is a new wish
+            return None
+        recent = job is not None and self.now() - job.created_at <= idempotency.RETRY_WINDOW_S
+        return job if recent else None
+
+    def _job_of(self, key: "_Key", record: idempotency.Record | None) -> Job | None:
+        if record is None:
+            return None
+        if record.fingerprint != key.fingerprint:
+            raise IdempotencyConflict("This idempotency key was used with a different request.")
+        try:
+            return self.store.get(record.job_id, owner=key.owner)
+        except JobNotFound as gone:
+            message = f"The video that this idempotency key made, '{record.job_id}', has been deleted."
+            raise RequestError(message, param="Idempotency-Key", code="video_deleted") from gone
+
+    def _new_job(self, body: RequestBody, owner: str, source: Source) -> Job:
+        now = self.now()
+        request = resolve(body, now=now)
+        estimate = self.admit(request)
+        if request.image is not None:
+            # Last, so that a refused request leaves nothing behind.
+            request = request.model_copy(update={"image": self.keep_image(read_image(request.image))})
+        return Job(
+            id=new_job_id(),
+            owner=owner,
+            status=State.QUEUED,
+            request=request,
+            source=source,
+            created_at=now,
+            updated_at=now,
+            queued_at=now,
+            estimate=estimate,
+        )
+
+    def _record(self, job: Job, key: "_Key") -> bool:
+        unique = key.given is not None
+        name = key.given if key.given is not None else idempotency.retry_key(key.fingerprint)
+        lifetime_s = key.lifetime_s if unique else idempotency.RETRY_WINDOW_S
+        expires_at = job.created_at + lifetime_s
+        item = idempotency.record_item(
+            key.owner, name, job_id=job.id, fingerprint=key.fingerprint, expires_at=expires_at
+        )
+        return self.store.create(job, idempotency=item, unique=unique)
+
+    def _winner(self, key: "_Key") -> Job:
+        """Another delivery of the same request was faster: its job is the answer."""
+        job = self._known(key, is_retry=False)
+        if job is None:
+            raise RequestError("The same request is being accepted already; try again.", code="request_in_progress")
+        return job
+
+    def _send(self, job: Job) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.queues.send(job)
+        except (BotoCoreError, ClientError):
+            # The job is accepted and recorded; the sweeper sends what the queue does not have.
+            _log.exception("message not sent", extra={"job_id": job.id, "model": job.model})
+
+
+@dataclass(frozen=True)
+class _Key:
+    owner: str
+    given: str | None
+    fingerprint: str
+    lifetime_s: float
+
+
+def _checked(key: str | None) -> str | None:
+    if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_CHARS:
+        message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters."
+        raise RequestError(message, param="Idempotency-Key", code="invalid_value")
+    return key

@@ -1,0 +1,235 @@
+"""From what came through a door to an accepted request: one place, whichever the door.
+
+`parse` checks form (types, unknown fields), `resolve` checks it against the model and fills in the model's defaults.
+Nothing is rounded: what a model cannot do is refused with the nearest that it can.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from jobs.errors import RequestError
+from jobs.request import RequestBody, VideoRequest
+from jobs.shot_plan import plan_shots
+from models import catalog
+from models.catalog import ModelSpec, Size, SpecViolation
+
+MAX_DEPTH = 16
+MAX_ALL_TEXT_CHARS = (
+    60_000  # over prompt, negative prompt and shots: 240 kB in UTF-8 at worst, of DynamoDB's 400 KB an item
+)
+_DECIMAL = re.compile(r"^[0-9]{1,6}(\.[0-9]{1,6})?$")
+
+# pydantic's error types to the codes that callers see; all others are `invalid_value`.
+_CODES = {
+    "missing": "missing_required_parameter",
+    "extra_forbidden": "unknown_parameter",
+    "string_too_long": "string_above_max_length",
+    "too_long": "array_above_max_length",
+}
+_PYDANTIC_PARTS = {"str", "float", "[key]"}  # the arms of a union, the key of a mapping
+_TYPE_ERROR = re.compile(r"_type$|_from_float$|^string_unicode$")
+
+
+def parse(raw: object) -> RequestBody:
+    """Check the form of a request. Raises RequestError naming the field."""
+    if not isinstance(raw, Mapping):
+        raise RequestError(
+            "The request must be an object with fields such as 'model' and 'prompt'.", code="invalid_type"
+        )
+    check_depth(raw)
+    try:
+        return RequestBody.model_validate(raw)
+    except ValidationError as error:
+        raise request_error(error) from error
+
+
+def check_depth(raw: object) -> None:
+    """Refuse deep nesting before anything recurses into it."""
+    level: list[object] = [raw]
+    for _ in range(MAX_DEPTH):
+        level = [inner for value in level for inner in _children(value)]
+        if not level:
+            return
+    raise RequestError(f"The request is nested deeper than {MAX_DEPTH} levels.", code="invalid_value")
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def request_error(error: ValidationError) -> RequestError:
+    """pydantic's first error in the API's words."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    kind = first["type"]
+    code = _CODES.get(kind, "invalid_type" if _TYPE_ERROR.search(kind) else "invalid_value")
+    param = param_of(first["loc"])
+    message = {
+        "missing": f"Missing required parameter: '{param}'.",
+        "extra_forbidden": f"Unknown parameter: '{param}'.",
+    }.get(kind, f"Invalid '{param}': {first['msg']}.")
+    return RequestError(message, param=param or None, code=code)
+
+
+def param_of(location: tuple[int | str, ...]) -> str:
+    """`("shots", 1, "prompt")` -> `shots[1].prompt`; what pydantic adds of its own is left out."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif path and part in _PYDANTIC_PARTS:
+            continue
+        else:
+            path += f".{_shown(part)}" if path else _shown(part)
+    return path
+
+
+def resolve(body: RequestBody, *, now: float) -> VideoRequest:
+    """Check a request against its model and fill in the defaults. Raises RequestError."""
+    spec = _spec(body.model)
+    try:
+        return _resolve(spec, body, now)
+    except SpecViolation as violation:
+        raise RequestError(violation.message, param=violation.param, code=violation.code) from violation
+
+
+def validate(raw: object, *, now: float) -> VideoRequest:
+    """`parse` and `resolve`."""
+    return resolve(parse(raw), now=now)
+
+
+def _spec(model: str) -> ModelSpec:
+    try:
+        return catalog.get(model)
+    except catalog.UnknownModel as unknown:
+        known = ", ".join(unknown.known)
+        message = f"The model '{_shown(model)}' does not exist. There are: {known}."
+        raise RequestError(message, param="model", code="model_not_found") from unknown
+
+
+def _shown(text: str) -> str:
+    """A caller's text as part of a message: shortened, without control characters."""
+    return "".join(c if c.isprintable() else "?" for c in text[:60])
+
+
+def _resolve(spec: ModelSpec, body: RequestBody, now: float) -> VideoRequest:
+    fps = catalog.check_fps(spec, body.fps if body.fps is not None else spec.fps)
+    default = spec.default
+    steps = default.num_inference_steps if body.num_inference_steps is None else body.num_inference_steps
+    guidance = default.guidance_scale if body.guidance_scale is None else body.guidance_scale
+    guidance_2 = default.guidance_scale_2 if body.guidance_scale_2 is None else body.guidance_scale_2
+    _check_inputs(spec, body, now)
+    num_frames, shots = plan_shots(spec, body, _num_frames(spec, body, fps))
+    return VideoRequest(
+        model=spec.id,
+        prompt=_prompt(spec, body),
+        negative_prompt=default.negative_prompt if body.negative_prompt is None else body.negative_prompt,
+        shots=shots,
+        continuity=body.continuity,
+        size=str(_size(spec, body)),
+        num_frames=num_frames,
+        fps=fps,
+        seed=secrets.randbelow(2**31) if body.seed is None else body.seed,
+        num_inference_steps=catalog.check_steps(spec, steps),
+        guidance_scale=_guidance(spec, guidance),
+        guidance_scale_2=None if guidance_2 is None else _guidance(spec, guidance_2),
+        image=given_image(body),
+        loras=tuple(body.loras or ()),
+        priority=body.priority,
+        deadline=body.deadline,
+        metadata=body.metadata or {},
+        output=body.output,
+    )
+
+
+def _guidance(spec: ModelSpec, guidance_scale: float) -> float:
+    return catalog.check_guidance_scale(spec, guidance_scale)
+
+
+def _check_inputs(spec: ModelSpec, body: RequestBody, now: float) -> None:
+    if body.guidance_scale_2 is not None and spec.default.guidance_scale_2 is None:
+        raise RequestError(f"{spec.id} has one expert only.", param="guidance_scale_2", code="invalid_value")
+    if body.negative_prompt:
+        if not spec.supports_negative_prompt:
+            message = f"{spec.id} takes no negative prompt."
+            raise RequestError(message, param="negative_prompt", code="negative_prompt_not_supported")
+        catalog.check_prompt_length(spec, body.negative_prompt)
+    catalog.check_image(spec, has_image=given_image(body) is not None)
+    catalog.check_loras(spec, len(body.loras or ()))
+    if body.deadline is not None and body.deadline <= now:
+        raise RequestError("The deadline has passed already.", param="deadline", code="deadline_in_the_past")
+    _check_all_text(body)
+
+
+def given_image(body: RequestBody) -> str | None:
+    """The input image, however it was given."""
+    reference = body.input_reference
+    given = [body.image] if reference is None else [body.image, reference.image_url, reference.file_id]
+    images = [image for image in given if image is not None]
+    if len(images) > 1:
+        raise RequestError("Give one input image only.", param="image", code="invalid_value")
+    return images[0] if images else None
+
+
+def _check_all_text(body: RequestBody) -> None:
+    shots = sum(len(shot.prompt) for shot in body.shots or ())
+    if len(body.prompt or "") + len(body.negative_prompt or "") + shots > MAX_ALL_TEXT_CHARS:
+        message = f"The texts of a request may have {MAX_ALL_TEXT_CHARS} characters together."
+        raise RequestError(message, param="shots" if body.shots else "prompt", code="string_above_max_length")
+
+
+def _prompt(spec: ModelSpec, body: RequestBody) -> str:
+    if body.shots is None:
+        if body.prompt is None:
+            raise RequestError(
+                "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
+            )
+        return catalog.check_prompt(spec, body.prompt)
+    prompt = body.prompt or ""
+    if spec.multi_shot == "native":
+        # One text holds the captions of all shots, and begins with the scene's.
+        catalog.check_prompt(spec, prompt)
+    for index, shot in enumerate(body.shots):
+        catalog.check_prompt(spec, shot.prompt, param=f"shots[{index}].prompt")
+    whole = [prompt, *(shot.prompt for shot in body.shots)]
+    _check_joined(spec, whole if spec.multi_shot == "native" else [prompt, max(whole[1:], key=len)])
+    return prompt
+
+
+def _check_joined(spec: ModelSpec, texts: list[str]) -> None:
+    length = sum(len(text) for text in texts)
+    if length > spec.limits.prompt_chars:
+        message = (
+            f"The prompt and the shots that the model reads together have {length} characters; "
+            f"{spec.id} reads at most {spec.limits.prompt_chars}"
+        )
+        raise RequestError(message, param="shots", code="prompt_too_long")
+
+
+def _size(spec: ModelSpec, body: RequestBody) -> Size:
+    return spec.default.size if body.size is None else catalog.check_size(spec, Size.parse(body.size))
+
+
+def _num_frames(spec: ModelSpec, body: RequestBody, fps: int) -> int | None:
+    """The frame count asked for, by `num_frames` or `seconds`; None if by neither."""
+    if body.seconds is None:
+        return body.num_frames
+    wanted = catalog.frames_for_seconds(spec, _seconds(body.seconds), fps)
+    if body.num_frames is not None and body.num_frames != wanted:
+        message = f"'seconds' means {wanted} frames at {fps} fps, and 'num_frames' is {body.num_frames}: leave one out."
+        raise RequestError(message, param="num_frames", code="invalid_value")
+    return wanted
+
+
+def _seconds(value: str | float) -> float:
+    if isinstance(value, str):
+        if not _DECIMAL.match(value.strip()):
+            raise RequestError(f"Invalid 'seconds': '{_shown(value)}' is no number of seconds.", param="seconds")
+        value = float(value)
+    if not 0 < value <= 86_400:
+        raise RequestError("Invalid 'seconds': must be above 0 and at most 86400.", param="seconds")
+    return value

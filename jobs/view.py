@@ -1,0 +1,184 @@
+"""A job as the API and the events show it: the OpenAI Videos object, and our fields beside it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.job import AttemptOutcome, Door, Job, JobError, Phase
+from jobs.request import LoraBody, ShotBody
+from jobs.states import State
+from models.catalog import seconds_of
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CostView(_Shown):
+    """US$: predicted at acceptance, and what it came to."""
+
+    estimated_usd: float | None = None
+    actual_usd: float | None = None
+
+
+class AttemptView(_Shown):
+    """One try at the job. Times are unix seconds; steps count finished denoise steps."""
+
+    number: int
+    started_at: int
+    ended_at: int | None = None
+    outcome: AttemptOutcome
+    instance_id: str
+    resumed_from_step: int
+    last_step: int
+    reason: str | None = None
+
+
+class OutputsView(_Shown):
+    """The finished video: size in pixels, playing time in seconds, and the paths of its files in the API."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    bytes: int
+    seconds: float
+    video: str
+    thumbnail: str
+    spritesheet: str
+
+
+class SourceView(_Shown):
+    """The door a job came through; `key` and `line` name the place in a dropped file."""
+
+    door: Door
+    key: str | None = None
+    line: int | None = None
+
+
+class VideoView(_Shown):
+    """The video object. OpenAI's fields first; `seconds` is a string and `progress` whole percent, as there."""
+
+    id: str
+    object: Literal["video"] = "video"
+    created_at: int
+    completed_at: int | None = None
+    expires_at: int | None = None
+    error: JobError | None = None
+    model: str
+    progress: int = Field(ge=0, le=100)
+    prompt: str
+    remixed_from_video_id: str | None = None
+    seconds: str
+    size: str
+    status: State
+    negative_prompt: str
+    shots: tuple[ShotBody, ...] = ()
+    continuity: str
+    num_frames: int
+    fps: int
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    guidance_scale_2: float | None = None
+    has_image: bool
+    loras: tuple[LoraBody, ...] = ()
+    priority: str
+    deadline: int | None = None
+    metadata: dict[str, str]
+    source: SourceView
+    phase: Phase | None = None
+    step: int
+    total_steps: int
+    started_at: int | None = None
+    cancel_requested: bool
+    queue_position: int | None = None
+    eta_seconds: int | None = None
+    cost: CostView
+    attempts: tuple[AttemptView, ...] = ()
+    outputs: OutputsView | None = None
+
+
+def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: float | None = None) -> VideoView:
+    """The job as its owner sees it."""
+    request = job.request
+    return VideoView(
+        id=job.id,
+        created_at=int(job.created_at),
+        completed_at=_whole(job.completed_at),
+        error=job.error,
+        model=request.model,
+        progress=progress(job),
+        prompt=request.prompt,
+        remixed_from_video_id=job.remixed_from_video_id,
+        seconds=seconds_of(request.total_frames, request.fps),
+        size=request.size,
+        status=job.status,
+        negative_prompt=request.negative_prompt,
+        shots=request.shots,
+        continuity=request.continuity,
+        num_frames=request.total_frames,
+        fps=request.fps,
+        seed=request.seed,
+        num_inference_steps=request.num_inference_steps,
+        guidance_scale=request.guidance_scale,
+        guidance_scale_2=request.guidance_scale_2,
+        has_image=request.image is not None,
+        loras=request.loras,
+        priority=request.priority,
+        deadline=request.deadline,
+        metadata=request.metadata,
+        source=SourceView(door=job.source.door, key=job.source.key, line=job.source.line),
+        phase=job.phase,
+        step=job.step,
+        total_steps=job.total_steps,
+        started_at=_whole(job.started_at),
+        cancel_requested=job.cancel_requested,
+        queue_position=queue_position,
+        eta_seconds=_whole(eta_seconds),
+        cost=CostView(estimated_usd=None if job.estimate is None else job.estimate.cost_usd, actual_usd=job.cost_usd),
+        attempts=_attempts(job),
+        outputs=_outputs(job),
+    )
+
+
+def progress(job: Job) -> int:
+    """Whole percent of the denoise steps; 100 only for a completed video."""
+    if job.status is State.COMPLETED:
+        return 100
+    if job.total_steps <= 0:
+        return 0
+    return min(99, 100 * job.step // job.total_steps)
+
+
+def content_path(job_id: str, variant: str) -> str:
+    """Where the API serves a finished file."""
+    return f"/v1/videos/{job_id}/content?variant={variant}"
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds)
+
+
+def _attempts(job: Job) -> tuple[AttemptView, ...]:
+    return tuple(
+        AttemptView(
+            number=attempt.number,
+            started_at=int(attempt.started_at),
+            ended_at=_whole(attempt.ended_at),
+            outcome=attempt.outcome,
+            instance_id=attempt.instance_id,
+            resumed_from_step=attempt.resumed_from_step,
+            last_step=attempt.last_step if attempt.ended_at is not None else job.step,
+            reason=attempt.reason,
+        )
+        for attempt in job.attempts
+    )
+
+
+def _outputs(job: Job) -> OutputsView | None:
+    if job.outputs is None:
+        return None
+    known = job.outputs.model_dump(include={"width", "height", "num_frames", "fps", "bytes", "seconds"})
+    paths = {variant: content_path(job.id, variant) for variant in ("video", "thumbnail", "spritesheet")}
+    return OutputsView(**known, **paths)
