@@ -1,0 +1,203 @@
+"""Runs a family's stock pipelines behind `models.interface.VideoModel`: shots, progress, checkpoints, frames."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import PIL.Image
+import torch
+
+from models.common import fingerprint
+from models.common.embeddings import Embedding, EmbeddingCache
+from models.common.family import Family
+from models.common.frames import to_frames
+from models.common.lora import LoraSwitch
+from models.common.pipelines import PipelineSet
+from models.common.progress import Progress
+from models.common.shots import PlannedShot, chained, plan_shots
+from models.interface import Checkpoint, GenerationRequest, Phase, Step, UnsupportedRequest
+
+if TYPE_CHECKING:
+    from models.catalog import ModelSpec
+    from models.interface import Frame
+
+
+DEFAULT_SCHEDULER = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Texts:
+    positive: Embedding
+    negative: Embedding | None
+
+
+class DiffusersVideoModel:
+    """A `VideoModel` over stock diffusers pipelines; what differs between families is in `family`."""
+
+    def __init__(
+        self, *, spec: ModelSpec, family: Family, pipelines: PipelineSet, embeddings: EmbeddingCache | None = None
+    ) -> None:
+        self.spec = spec
+        self._family = family
+        self._pipelines = pipelines
+        self._embeddings = embeddings or EmbeddingCache()
+        self._loras: LoraSwitch | None = None
+
+    def generate(
+        self,
+        request: GenerationRequest,
+        *,
+        resume: Checkpoint | None = None,
+        on_step: Callable[[Step], None],
+        on_phase: Callable[[Phase], None],
+    ) -> Iterator[Frame]:
+        """See `VideoModel.generate`. What the model refuses, it refuses here; the work begins with the first frame."""
+        self._check(request)
+        shots = plan_shots(
+            request,
+            takes_text_alone=self._family.text_pipeline is not None,
+            takes_image=self._family.image_pipeline is not None,
+        )
+        fields = self._fingerprint_fields(request)
+        if resume is not None:
+            fingerprint.require_match(resume, fields)
+        progress = Progress(
+            fields=fields,
+            steps_per_shot=request.num_inference_steps,
+            num_shots=len(shots),
+            resume=resume,
+            on_step=on_step,
+        )
+        return self._frames(request, shots, progress, on_phase)
+
+    def unload(self) -> None:
+        """Frees the model's memory."""
+        self._loras = None
+        self._pipelines.unload()
+
+    def _frames(
+        self,
+        request: GenerationRequest,
+        shots: list[PlannedShot],
+        progress: Progress,
+        on_phase: Callable[[Phase], None],
+    ) -> Iterator[Frame]:
+        texts = {} if self._must_encode_late(request) else self._encode(request, shots, on_phase)
+        last_frame: Frame | None = None
+        for planned in shots:
+            shot = chained(planned, request, last_frame)
+            rng = torch.Generator("cpu").manual_seed(shot.seed)
+            latents = progress.finished_latents(shot.index, rng)
+            if latents is None:
+                shot_texts = texts or self._encode(request, [shot], on_phase)
+                on_phase("denoise")
+                latents = self._denoise(request, shot, shot_texts[shot.index], progress, rng)
+                progress.finish_shot(shot.index, latents, rng)
+            on_phase("decode")
+            for last_frame in self._decode(request, shot, latents, rng):
+                yield last_frame
+
+    def _must_encode_late(self, request: GenerationRequest) -> bool:
+        """True where the encoder is to see images that are yet to be generated; otherwise all texts are encoded
+        ahead, before the denoiser needs the memory."""
+        return self._family.sees_image_in_text and request.continuity == "chain" and len(request.shots) > 1
+
+    def _encode(
+        self, request: GenerationRequest, shots: list[PlannedShot], on_phase: Callable[[Phase], None]
+    ) -> dict[int, _Texts]:
+        on_phase("encode")
+        guided = self._family.uses_negative(request)
+        texts = {
+            shot.index: _Texts(
+                positive=self._embedding(shot.text, shot.image),
+                negative=self._embedding(request.negative_prompt, shot.image) if guided else None,
+            )
+            for shot in shots
+        }
+        self._pipelines.release_text()
+        return texts
+
+    def _embedding(self, text: str, shot_image: PIL.Image.Image | None) -> Embedding:
+        image = shot_image if self._family.sees_image_in_text else None
+        with_image = image is not None or self._family.text_pipeline is None
+        key = (self._pipelines.revision, text, fingerprint.image_sha256(image) if image else None)
+
+        def encode() -> Embedding:
+            with torch.no_grad():
+                return self._family.encode(self._pipelines.text(with_image=with_image), text, image)
+
+        kept = self._embeddings.get_or_encode(key, encode)
+        return {name: tensor.to(self._pipelines.device) for name, tensor in kept.items()}
+
+    def _denoise(
+        self, request: GenerationRequest, shot: PlannedShot, texts: _Texts, progress: Progress, rng: torch.Generator
+    ) -> torch.Tensor:
+        pipe = self._pipelines.generation(with_image=shot.image is not None)
+        pipe.scheduler = self._scheduler(request)
+        self._activate_loras(request, pipe)
+        pipe.resume_at(progress.resume_point(shot.index), rng)
+
+        def on_step_end(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            if self._pipelines.device.type == "cuda":
+                torch.cuda.synchronize()  # else a step would be reported, and timed, before it is done
+            seconds = time.perf_counter() - pipe.turn_started_s
+            progress.step_done(pipe, shot.index, index + 1, tensors["latents"], rng, seconds)
+            return {}
+
+        latents: torch.Tensor = pipe(
+            **self._family.arguments(request, shot, texts.positive, texts.negative),
+            generator=rng,
+            output_type="latent",
+            return_dict=False,
+            callback_on_step_end=on_step_end,
+        )[0]
+        pipe.restore_point()
+        return latents
+
+    def _decode(
+        self, request: GenerationRequest, shot: PlannedShot, latents: torch.Tensor, rng: torch.Generator
+    ) -> Iterator[Frame]:
+        pipe = self._pipelines.generation(with_image=shot.image is not None)
+        chunks = self._family.decode(pipe, latents.to(self._pipelines.device), request, shot, rng)
+        frames = to_frames(chunks, pipe.video_processor)
+        while True:
+            with torch.no_grad():  # not around a yield: the consumer's code would run without gradients too
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+    def _scheduler(self, request: GenerationRequest) -> Any:
+        return self._family.schedulers[request.scheduler or DEFAULT_SCHEDULER](self._pipelines.published_scheduler)
+
+    def _activate_loras(self, request: GenerationRequest, pipe: Any) -> None:
+        if self._loras is None:
+            if not request.loras:
+                return
+            denoisers = {
+                expert: getattr(pipe, component)
+                for component, expert in self._family.denoisers.items()
+                if getattr(pipe, component, None) is not None
+            }
+            self._loras = LoraSwitch(type(pipe), denoisers)
+        self._loras.activate(request.loras)
+
+    def _fingerprint_fields(self, request: GenerationRequest) -> dict[str, str]:
+        return fingerprint.fields_of(
+            request,
+            revision=self._pipelines.revision,
+            dtype=str(self._pipelines.dtype),
+            numerics=fingerprint.numerics(self._pipelines.device),
+        )
+
+    def _check(self, request: GenerationRequest) -> None:
+        if (request.scheduler or DEFAULT_SCHEDULER) not in self._family.schedulers:
+            names = ", ".join(sorted(self._family.schedulers))
+            raise UnsupportedRequest(
+                f"{request.model} has no scheduler {request.scheduler!r}; it has {names}", param="scheduler"
+            )
+        if request.loras and not self.spec.supports_lora:
+            raise UnsupportedRequest(f"{request.model} takes no LoRAs", param="loras")

@@ -1,0 +1,36 @@
+"""From what a VAE decodes to the frames that a model yields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+import torch
+
+from models.interface import UnsupportedRequest
+
+if TYPE_CHECKING:
+    from models.interface import Frame
+
+
+def to_frames(chunks: Iterable[torch.Tensor], video_processor: Any) -> Iterator[Frame]:
+    """Frames (height x width x 3, uint8) of decoded chunks of shape (1, 3, frames, height, width) in [-1, 1].
+
+    The stock post-processing, one frame at a time: beside the decoded chunk only one frame is ever held.
+    """
+    for chunk in chunks:
+        for index in range(chunk.shape[2]):
+            frame = video_processor.postprocess_video(chunk[:, :, index : index + 1], output_type="np")[0, 0]
+            yield (frame * 255).round().astype(np.uint8)
+
+
+def open_image(path: Path) -> PIL.Image.Image:
+    """The conditioning image as RGB. Raises `UnsupportedRequest` naming the field if it cannot be read."""
+    try:
+        with PIL.Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, PIL.Image.DecompressionBombError) as error:
+        raise UnsupportedRequest(f"the image cannot be read: {error}", param="image") from error

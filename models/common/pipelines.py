@@ -1,0 +1,100 @@
+"""Loads the parts of a model's pipelines when they are needed, each part once."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.common import weights
+from models.common.family import Family
+from models.common.resumable import resumable
+
+
+class PipelineSet:
+    """The pipelines over one folder of weights (diffusers layout) on one device.
+
+    Text encoder and generation live apart: on a 24 GB card they do not fit together, and a request whose prompts are
+    all cached needs no text encoder at all. `keep_text_encoder` False frees it after each use.
+    """
+
+    def __init__(
+        self, *, family: Family, folder: Path, device: torch.device, dtype: torch.dtype, keep_text_encoder: bool
+    ) -> None:
+        self._index = weights.check_folder(folder)
+        self._family = family
+        self._folder = folder
+        self._keep_text_encoder = keep_text_encoder
+        self._text: dict[bool, Any] = {}
+        self._generation: dict[bool, Any] = {}
+        self._published_scheduler: Any = None
+        self.device = device
+        self.dtype = dtype
+        self.revision = weights.revision_of(folder)
+
+    def text(self, *, with_image: bool) -> Any:
+        """The pipeline that encodes text; its weights are read at the first call."""
+        if with_image not in self._text:
+            absent = [name for name in self._components() if name not in self._family.text_components]
+            self._text[with_image] = self._load(with_image, dict.fromkeys(absent))
+        return self._text[with_image]
+
+    def release_text(self) -> None:
+        """Called when all texts of a request are encoded."""
+        if not self._keep_text_encoder and self._text:
+            self._text.clear()
+            self._free_memory()
+
+    @property
+    def text_is_loaded(self) -> bool:
+        """True while a text encoder is in memory."""
+        return bool(self._text)
+
+    def generation(self, *, with_image: bool) -> Any:
+        """The resumable pipeline that denoises and decodes; with and without image share their networks."""
+        if with_image not in self._generation:
+            given: dict[str, Any] = dict.fromkeys(self._family.text_components)
+            for other in self._generation.values():
+                given |= {name: getattr(other, name) for name in self._networks()}
+            self._generation[with_image] = self._load(with_image, given)
+        return self._generation[with_image]
+
+    @property
+    def published_scheduler(self) -> Any:
+        """The scheduler of the weights folder. It is never run: requests get fresh ones made from its configuration."""
+        return self._published_scheduler
+
+    def unload(self) -> None:
+        """Frees everything."""
+        self._text.clear()
+        self._generation.clear()
+        self._free_memory()
+
+    def _load(self, with_image: bool, given: dict[str, Any]) -> Any:
+        stock = self._family.image_pipeline if with_image else self._family.text_pipeline
+        if stock is None:
+            raise LookupError(f"no pipeline for with_image={with_image}; the request was to be refused earlier")
+        dtypes = {"default": self.dtype}
+        if self._family.vae_dtype is not None:
+            dtypes["vae"] = self._family.vae_dtype
+        known = {name: part for name, part in given.items() if name in self._components()}
+        pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
+            self._folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **known
+        )
+        if self._published_scheduler is None:
+            self._published_scheduler = pipe.scheduler
+        pipe.set_progress_bar_config(disable=True)
+        return pipe.to(self.device)
+
+    def _components(self) -> list[str]:
+        return [name for name, entry in self._index.items() if isinstance(entry, list) and entry[0] is not None]
+
+    def _networks(self) -> list[str]:
+        return [name for name in self._components() if name in (*self._family.denoisers, "vae")]
+
+    def _free_memory(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()

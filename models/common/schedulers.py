@@ -1,0 +1,41 @@
+"""Fresh schedulers made from the one that a model publishes, which itself is never run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
+
+
+def published(scheduler: Any) -> Any:
+    """A fresh copy of the published scheduler."""
+    return type(scheduler).from_config(scheduler.config)
+
+
+def flow_unipc(scheduler: Any) -> Any:
+    """UniPC (https://arxiv.org/abs/2302.04867) of order 2 on the published flow schedule."""
+    return UniPCMultistepScheduler(
+        **_flow_schedule(scheduler), prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=2
+    )
+
+
+def flow_dpm(scheduler: Any) -> Any:
+    """DPM-Solver++ (https://arxiv.org/abs/2211.01095) of order 2 on the published flow schedule."""
+    return DPMSolverMultistepScheduler(
+        **_flow_schedule(scheduler), prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=2
+    )
+
+
+def flow_euler(scheduler: Any) -> Any:
+    """Euler steps on the published flow schedule."""
+    schedule = _flow_schedule(scheduler)
+    return FlowMatchEulerDiscreteScheduler(
+        num_train_timesteps=schedule["num_train_timesteps"], shift=schedule["flow_shift"]
+    )
+
+
+def _flow_schedule(scheduler: Any) -> dict[str, Any]:
+    """Training timesteps and shift; multistep solvers call the shift `flow_shift`, the Euler scheduler `shift`."""
+    config = scheduler.config
+    shift = config["flow_shift"] if "flow_shift" in config else config["shift"]
+    return {"num_train_timesteps": config["num_train_timesteps"], "flow_shift": shift}

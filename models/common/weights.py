@@ -1,0 +1,125 @@
+"""Checks a folder of weights in the diffusers layout before anything is loaded from it.
+
+`model_index.json` names the components; each has a folder with its configuration and, for a network, safetensors,
+either one file or shards listed in an index. A pickle can run code when it is opened: such files are refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from models.interface import WeightsError
+
+MODEL_INDEX = "model_index.json"
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+_FULL_DIGEST_BYTES = 2**28  # beyond 256 MiB the headers and sizes stand for the content; reading 50 GiB takes minutes
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """Checks every component that `model_index.json` names; returns that index.
+
+    Raises `WeightsError` naming the file that is missing, truncated, malformed or a pickle.
+    """
+    index = _read_json(folder / MODEL_INDEX)
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in PICKLE_SUFFIXES:
+            raise WeightsError(path, "pickle files are refused: weights are safetensors only")
+    for name, entry in index.items():
+        if isinstance(entry, list) and entry[0] is not None:
+            _check_component(folder / name, class_name=str(entry[1]))
+    return index
+
+
+def revision_of(folder: Path) -> str:
+    """A digest that identifies the weights in `folder`, the same wherever the folder lies.
+
+    Small folders are read whole; of large ones each file's name, size and safetensors header count (their content was
+    verified against its manifest when it was fetched).
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    whole = sum(path.stat().st_size for path in files) <= _FULL_DIGEST_BYTES
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
+        if whole or path.suffix == ".json":
+            digest.update(path.read_bytes())
+        elif path.suffix == ".safetensors":
+            digest.update(_header_bytes(path))
+    return digest.hexdigest()
+
+
+def check_safetensors(path: Path) -> None:
+    """Checks that `path` is a whole safetensors file: a readable header that accounts for the file's every byte."""
+    header = json.loads(_header_bytes(path))
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    expected = 8 + len(_header_bytes(path)) + max(ends, default=0)
+    if path.stat().st_size != expected:
+        raise WeightsError(path, f"{path.stat().st_size} bytes where its header says {expected}")
+
+
+def _check_component(folder: Path, class_name: str) -> None:
+    if not folder.is_dir():
+        raise WeightsError(folder, f"the folder of {class_name} is missing")
+    if not (folder / "config.json").is_file():
+        _check_configuration_only(folder, class_name)
+        return
+    _read_json(folder / "config.json")
+    for path in _weight_files(folder, class_name):
+        if not path.is_file():
+            raise WeightsError(path, "missing")
+        check_safetensors(path)
+
+
+def _check_configuration_only(folder: Path, class_name: str) -> None:
+    """Tokenizers, image processors and schedulers have no weights, only JSON."""
+    configurations = list(folder.glob("*.json"))
+    if not configurations:
+        raise WeightsError(folder / "config.json", f"the configuration of {class_name} is missing")
+    for path in configurations:
+        _read_json(path)
+
+
+def _weight_files(folder: Path, class_name: str) -> Iterator[Path]:
+    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    for index in indexes:
+        yield from _shards(folder, _read_json(index).get("weight_map", {}).values())
+    if indexes:
+        return
+    single = sorted(folder.glob("*.safetensors"))
+    if not single:
+        raise WeightsError(folder, f"no safetensors file of {class_name}")
+    yield from single
+
+
+def _shards(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    return (folder / name for name in sorted(set(names)))
+
+
+def _header_bytes(path: Path) -> bytes:
+    """The JSON header of a safetensors file (its first 8 bytes are the header's length, little endian)."""
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+        header = file.read(length) if 0 < length <= path.stat().st_size - 8 else b""
+    try:
+        json.loads(header)
+    except ValueError as error:
+        raise WeightsError(path, "corrupted: no readable safetensors header") from error
+    return header
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(path, "missing") from error
+    except ValueError as error:
+        raise WeightsError(path, f"not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise WeightsError(path, "not a JSON object")
+    return content

@@ -1,0 +1,99 @@
+"""Wan 2.2 over `WanPipeline` and `WanImageToVideoPipeline`.
+
+Two experts: `transformer` denoises timesteps from `boundary_ratio` x 1000 up, `transformer_2` those below. TI2V-5B has
+one network, Wan 2.2's own VAE, and a timestep per token (`expand_timesteps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import WanImageToVideoPipeline, WanPipeline
+
+from models.common import weights
+from models.common.embeddings import Embedding
+from models.common.engine import DiffusersVideoModel
+from models.common.loading import open_model
+from models.common.schedulers import flow_dpm, flow_euler, flow_unipc, published
+from models.common.shots import PlannedShot
+from models.interface import GenerationRequest
+from models.wan.decode import denormalise, stream_decode
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from models.catalog import ModelSpec
+    from models.placement import Plan
+
+MAX_SEQUENCE_LENGTH = 512  # tokens; default of the stock pipelines' calls
+
+
+class WanFamily:
+    """See `models.common.family.Family`."""
+
+    text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
+    denoisers: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
+    vae_dtype: torch.dtype | None = (
+        torch.float32
+    )  # as in the published recipes: the VAE in float32 beside bfloat16 transformers
+    sees_image_in_text = False
+    schedulers: Mapping[str, Callable[[Any], Any]] = {
+        "default": published,
+        "unipc": flow_unipc,
+        "euler": flow_euler,
+        "dpm": flow_dpm,
+    }
+
+    def __init__(self, *, text: bool, image: bool, two_experts: bool) -> None:
+        self.text_pipeline: type | None = WanPipeline if text else None
+        self.image_pipeline: type | None = WanImageToVideoPipeline if image else None
+        self._two_experts = two_experts
+
+    def uses_negative(self, request: GenerationRequest) -> bool:
+        return request.guidance_scale > 1
+
+    def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
+        """`embeds` of shape (1, 512, width of UMT5), zero beyond the text's tokens."""
+        embeds, _ = pipe.encode_prompt(
+            prompt=text, do_classifier_free_guidance=False, max_sequence_length=MAX_SEQUENCE_LENGTH
+        )
+        return {"embeds": embeds}
+
+    def arguments(
+        self, request: GenerationRequest, shot: PlannedShot, positive: Embedding, negative: Embedding | None
+    ) -> dict[str, Any]:
+        arguments = {
+            "prompt_embeds": positive["embeds"],
+            "negative_prompt_embeds": negative["embeds"] if negative else None,
+            "height": request.height,
+            "width": request.width,
+            "num_frames": shot.num_frames,
+            "num_inference_steps": request.num_inference_steps,
+            "guidance_scale": request.guidance_scale,
+            "guidance_scale_2": request.guidance_scale_2 if self._two_experts else None,
+        }
+        return arguments if shot.image is None else arguments | {"image": shot.image}
+
+    def decode(
+        self,
+        pipe: Any,
+        latents: torch.Tensor,
+        request: GenerationRequest,  # noqa: ARG002
+        shot: PlannedShot,  # noqa: ARG002
+        rng: torch.Generator,  # noqa: ARG002
+    ) -> Iterator[torch.Tensor]:
+        return stream_decode(pipe.vae, denormalise(pipe.vae, latents))
+
+
+def load(spec: ModelSpec, *, weights_dir: Path, device: str, plan: Plan | None) -> DiffusersVideoModel:
+    """Opens a Wan model in the published diffusers layout. Raises `WeightsError`."""
+    index = weights.check_folder(weights_dir)
+    family = WanFamily(
+        text="text-to-video" in spec.tasks,
+        image="image-to-video" in spec.tasks,
+        two_experts=index.get("boundary_ratio") is not None,
+    )
+    return open_model(spec, family, weights_dir=weights_dir, device=device, plan=plan)
