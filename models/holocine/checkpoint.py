@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.holocine.checkpoint_keys import to_diffusers, to_original
-from models.holocine.errors import CheckpointKeysError
+from models.holocine.errors import UnknownTensor
 from models.holocine.transformer import HoloCineTransformer3DModel
+from models.interface import WeightsError
 
 _SHOWN = 5
 
@@ -26,16 +27,16 @@ def load_expert(
         dtype: of the weights, except those that diffusers keeps in float32 (norms, time embedder, tables).
 
     Raises:
-        CheckpointKeysError: missing, surplus or misshapen tensors, or not a safetensors file.
+        WeightsError: missing, unexpected or misshapen tensors, or not a readable safetensors file.
     """
     with torch.device("meta"):
         model: HoloCineTransformer3DModel = HoloCineTransformer3DModel.from_config(dict(config))
     try:
         tensors = load_file(path, device=device)
     except (SafetensorError, OSError) as error:
-        raise CheckpointKeysError(f"{path.name}: not a readable safetensors file ({error})") from error
-    state = {to_diffusers(name): tensor for name, tensor in tensors.items()}
-    _check_against(model, state, path.name)
+        raise WeightsError(path, f"not a readable safetensors file ({error})") from error
+    state = _renamed(tensors, path)
+    _check_against(model, state, path)
     cast = {name: tensor.to(_dtype_of(name, dtype)) for name, tensor in state.items()}
     model.load_state_dict(cast, strict=True, assign=True)
     # Not a parameter, so not in the file, and built on the meta device above.
@@ -53,12 +54,26 @@ def save_expert(model: HoloCineTransformer3DModel, path: Path) -> None:
     save_file(state, path)
 
 
+def _renamed(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    renamed, unknown = {}, []
+    for name, tensor in tensors.items():
+        try:
+            renamed[to_diffusers(name)] = tensor
+        except UnknownTensor:
+            unknown.append(name)
+    if unknown:
+        raise WeightsError(
+            path, f"{len(unknown)} unexpected: {_some(sorted(unknown))}; HoloCine has Wan's tensors only"
+        )
+    return renamed
+
+
 def _dtype_of(name: str, dtype: torch.dtype) -> torch.dtype:
     kept = HoloCineTransformer3DModel._keep_in_fp32_modules
     return torch.float32 if any(part in name.split(".") for part in kept) else dtype
 
 
-def _check_against(model: HoloCineTransformer3DModel, state: Mapping[str, Tensor], file_name: str) -> None:
+def _check_against(model: HoloCineTransformer3DModel, state: Mapping[str, Tensor], path: Path) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     faults = {
@@ -72,7 +87,7 @@ def _check_against(model: HoloCineTransformer3DModel, state: Mapping[str, Tensor
     }
     told = "; ".join(f"{len(names)} {fault}: {_some(names)}" for fault, names in faults.items() if names)
     if told:
-        raise CheckpointKeysError(f"{file_name}: not this model's tensors; {told}")
+        raise WeightsError(path, f"not this model's tensors; {told}")
 
 
 def _some(names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from models.holocine.errors import CheckpointKeysError
+from models.holocine.errors import UnknownTensor
 
 _ATTENTION = {"self_attn": "attn1", "cross_attn": "attn2"}
 _PROJECTION = {"q": "to_q", "k": "to_k", "v": "to_v", "o": "to_out.0", "norm_q": "norm_q", "norm_k": "norm_k"}
@@ -30,7 +30,7 @@ def to_diffusers(name: str) -> str:
     """diffusers' name of an original tensor.
 
     Raises:
-        CheckpointKeysError: no such tensor in this architecture.
+        UnknownTensor: no such tensor in this architecture.
     """
     return _renamed(name, _TOP, _IN_BLOCK, {"head.modulation": "scale_shift_table"}, _TABLE)
 
@@ -39,7 +39,7 @@ def to_original(name: str) -> str:
     """The original name of a diffusers tensor; the inverse of `to_diffusers`.
 
     Raises:
-        CheckpointKeysError: no such tensor in this architecture.
+        UnknownTensor: no such tensor in this architecture.
     """
     return _renamed(
         name,
@@ -61,6 +61,6 @@ def _renamed(
     found = _ORIGINAL_NAME.fullmatch(name)
     layers = in_block if found and found["block"] else top
     if found is None or found["layer"] not in layers:
-        raise CheckpointKeysError(f"{name}: no tensor of this architecture")
+        raise UnknownTensor(f"{name}: no tensor of this architecture")
     block = f"{found['block']}." if found["block"] else ""
     return f"{block}{layers[found['layer']]}.{found['leaf']}"

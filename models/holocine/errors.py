@@ -1,25 +1,33 @@
-"""What can be wrong with a multi-shot request or a HoloCine checkpoint, by name."""
+"""What can be wrong with a multi-shot request, by name. Weight files fail with `models.interface.WeightsError`."""
+
+from models.interface import UnsupportedRequest
 
 
-class HoloCineError(ValueError):
-    """Base of the errors of this family: the input is refused, nothing was generated."""
+class HoloCineError(UnsupportedRequest, ValueError):
+    """Base of the errors of this family: the request is refused, nothing was generated."""
 
 
 class PromptError(HoloCineError):
     """The captions or markers of a prompt do not describe a sequence of shots."""
 
+    def __init__(self, message: str, *, param: str = "prompt") -> None:
+        super().__init__(message, param=param)
+
 
 class PromptTooLong(PromptError):
-    """The prompt has more tokens than the text encoder takes; captions would be lost."""
+    """The text has more tokens than the text encoder takes; captions would be cut off."""
 
 
 class ShotError(HoloCineError):
     """Frames, cuts and captions do not fit together."""
+
+    def __init__(self, message: str, *, param: str = "shots") -> None:
+        super().__init__(message, param=param)
 
 
 class ShotLayoutMissing(RuntimeError):
     """The transformer was called outside `use_shots`: it cannot know which token belongs to which shot."""
 
 
-class CheckpointKeysError(HoloCineError):
-    """A checkpoint file does not hold exactly the tensors of the model."""
+class UnknownTensor(LookupError):
+    """A tensor's name is none of the architecture's."""

@@ -42,7 +42,7 @@ class ShotLayout:
             raise PromptError("the prompt has no global caption")
         num_shots, num_captions = max(self.shot_of_latent_frame) + 1, len(self.text.shots)
         if num_shots > num_captions:
-            raise ShotError(f"shots: {num_shots} shots in the video, but {num_captions} captions in the prompt")
+            raise ShotError(f"{num_shots} shots in the video, but {num_captions} captions in the prompt")
 
     def runs(self) -> tuple[Run, ...]:
         """The shots in the order of the video."""

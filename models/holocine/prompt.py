@@ -66,12 +66,15 @@ def check_captions(global_caption: str, shot_captions: Sequence[str]) -> None:
     Raises:
         PromptError: naming the caption.
     """
-    for name, caption in [("prompt", global_caption), *((f"shots[{i}]", c) for i, c in enumerate(shot_captions))]:
+    for name, caption in [
+        ("prompt", global_caption),
+        *((f"shots[{i}].prompt", c) for i, c in enumerate(shot_captions)),
+    ]:
         if not caption.strip():
-            raise PromptError(f"{name}: the caption is empty")
+            raise PromptError("the caption is empty", param=name)
         for marker in MARKERS:
             if marker in caption:
-                raise PromptError(f"{name}: the marker {marker!r} cannot stand inside a caption")
+                raise PromptError(f"the marker {marker!r} cannot stand inside a caption", param=name)
 
 
 def find_spans(text: str) -> tuple[CaptionSpan, ...]:

@@ -73,7 +73,7 @@ def resolve_sequence(
     """
     if global_caption and shot_captions:
         if num_frames is None:
-            raise ShotError("num_frames: needed where captions of shots are given")
+            raise ShotError("the frames of the video are needed where shots are given", param="num_frames")
         frames = round_frames(num_frames)
         rounded = [round_frames(cut) for cut in cuts] if cuts else even_cuts(frames, len(shot_captions))
         return ShotSequence(
@@ -82,7 +82,7 @@ def resolve_sequence(
             cuts=tuple(sorted({cut for cut in rounded if 0 < cut < frames})),
         )
     if not prompt:
-        raise PromptError("prompt: neither a prompt nor a global caption with captions of shots")
+        raise PromptError("neither a prompt nor a global caption with captions of shots")
     return ShotSequence(
         prompt=prompt,
         num_frames=DEFAULT_NUM_FRAMES if num_frames is None else round_frames(num_frames),
@@ -118,7 +118,7 @@ def plan_prompt(prompt: str, *, num_frames: int, cuts: Sequence[int] | None = No
         PromptError, ShotError: as `plan_captions`; also markers that make no sequence.
     """
     if not prompt.strip():
-        raise PromptError("prompt: the prompt is empty")
+        raise PromptError("the prompt is empty")
     num_captions = count_captions(prompt) or 1
     given = even_cuts(num_frames, num_captions) if cuts is None else cuts
     sequence = resolve_sequence(prompt=prompt, num_frames=num_frames, cuts=given)
@@ -129,13 +129,15 @@ def plan_prompt(prompt: str, *, num_frames: int, cuts: Sequence[int] | None = No
 def _check_exact(sequence: ShotSequence, *, num_frames: int, cuts: Sequence[int] | None, num_captions: int) -> None:
     """Nothing was rounded, dropped or merged, and each caption has its shot."""
     if sequence.num_frames != num_frames or num_frames < 1:
-        raise ShotError(f"num_frames: {num_frames} is not 4k + 1; the nearest is {max(sequence.num_frames, 1)}")
+        raise ShotError(
+            f"{num_frames} frames are not 4k + 1; the nearest is {max(sequence.num_frames, 1)}", param="num_frames"
+        )
     if cuts and tuple(cuts) != sequence.cuts:
-        raise ShotError(f"cuts: {list(cuts)} must be ascending frames 4k + 1 below {num_frames}")
+        raise ShotError(f"cuts {list(cuts)} must be ascending frames 4k + 1 below {num_frames}")
     indices = sequence.shot_of_latent_frame or ()
     num_shots = max(indices) + 1
     if num_shots != num_captions:
-        raise ShotError(f"shots: {num_captions} captions but {num_shots} shots in {num_frames} frames")
+        raise ShotError(f"{num_captions} captions but {num_shots} shots in {num_frames} frames")
 
 
 def cuts_of_shot_lengths(lengths: Sequence[int], *, num_frames: int) -> tuple[int, ...]:
@@ -147,11 +149,13 @@ def cuts_of_shot_lengths(lengths: Sequence[int], *, num_frames: int) -> tuple[in
         ShotError: lengths that do not add up, or a cut inside a latent frame (naming the nearest length).
     """
     if sum(lengths) != num_frames:
-        raise ShotError(f"shots: lengths {list(lengths)} add up to {sum(lengths)} frames, not to {num_frames}")
+        raise ShotError(f"shots of {list(lengths)} frames add up to {sum(lengths)}, not to {num_frames}")
     for i, length in enumerate(lengths):
         first = int(i == 0)
         if length < 1 or length % 4 != first:
             nearest = max(round_frames(length) if first else 4 * round(length / 4), first or 4)
             rule = "4k + 1" if first else "4k"
-            raise ShotError(f"shots[{i}].num_frames: {length} is not {rule}; the nearest is {nearest}")
+            raise ShotError(
+                f"a shot of {length} frames is not {rule}; the nearest is {nearest}", param=f"shots[{i}].num_frames"
+            )
     return tuple(accumulate(lengths))[:-1]
