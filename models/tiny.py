@@ -6,6 +6,9 @@ its videos are noise, and its card says so.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import tempfile
 from pathlib import Path
 
 import torch
@@ -65,6 +68,19 @@ def wan_ti2v(folder: Path) -> None:
         transformer=_wan_transformer(in_channels=48),
         expand_timesteps=True,
     ).save_pretrained(folder)
+
+
+def stand_in(model_id: str) -> Path:
+    """A folder with random weights in Wan's layout, made once a machine. Its videos are noise."""
+    folder = Path(tempfile.gettempdir()) / f"revalida-{getpass.getuser()}-stand-in-{model_id}"
+    if folder.is_dir():
+        return folder
+    with tempfile.TemporaryDirectory(dir=folder.parent) as workshop:
+        made = Path(workshop) / "model"
+        wan(made, two_experts=True, euler=True)
+        with contextlib.suppress(OSError):  # another process was first: its folder is the same
+            made.rename(folder)
+    return folder
 
 
 def _wan_unipc() -> UniPCMultistepScheduler:

@@ -23,6 +23,7 @@ from models.interface import Checkpoint, GenerationRequest, Phase, Step, Unsuppo
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
     from models.interface import Frame
+    from models.placement import Plan
 
 
 DEFAULT_SCHEDULER = "default"
@@ -37,13 +38,12 @@ class _Texts:
 class DiffusersVideoModel:
     """A `VideoModel` over stock diffusers pipelines; what differs between families is in `family`."""
 
-    def __init__(
-        self, *, spec: ModelSpec, family: Family, pipelines: PipelineSet, embeddings: EmbeddingCache | None = None
-    ) -> None:
+    def __init__(self, *, spec: ModelSpec, family: Family, pipelines: PipelineSet, plan: Plan | None = None) -> None:
         self.spec = spec
         self._family = family
         self._pipelines = pipelines
-        self._embeddings = embeddings or EmbeddingCache()
+        self.plan = plan
+        self._embeddings = EmbeddingCache()
         self._loras: LoraSwitch | None = None
 
     def generate(
@@ -190,6 +190,7 @@ class DiffusersVideoModel:
             request,
             revision=self._pipelines.revision,
             dtype=str(self._pipelines.dtype),
+            plan=self.plan,
             numerics=fingerprint.numerics(self._pipelines.device),
         )
 

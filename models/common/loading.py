@@ -33,4 +33,4 @@ def open_model(
         dtype=torch.float32 if on_cpu else torch.bfloat16,
         keep_text_encoder=on_cpu,
     )
-    return DiffusersVideoModel(spec=spec, family=family, pipelines=pipelines)
+    return DiffusersVideoModel(spec=spec, family=family, pipelines=pipelines, plan=plan)

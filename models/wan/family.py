@@ -36,9 +36,7 @@ class WanFamily:
 
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
-    vae_dtype: torch.dtype | None = (
-        torch.float32
-    )  # as in the published recipes: the VAE in float32 beside bfloat16 transformers
+    vae_dtype: torch.dtype | None = torch.float32  # as published: beside bfloat16 transformers the VAE is float32
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {
         "default": published,
