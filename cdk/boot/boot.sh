@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# Turns a fresh Deep Learning AMI into a GPU worker. Expects /etc/revalida-agent.env to be written already.
+# ROOT prefixes every path that is written, so that a test can run this in a scratch directory.
+set -euo pipefail
+
+ROOT="${ROOT:-}"
+STATE_DIR="${ROOT}/var/lib/revalida"
+APP_DIR="${ROOT}/opt/revalida"
+ENV_FILE="${ROOT}/etc/revalida-agent.env"
+
+log() { echo "revalida-boot: $*"; }
+
+# The first NVMe disk without a file system or partitions is the instance store; EBS disks have both.
+instance_store_device() {
+  lsblk --json --output NAME,TYPE,FSTYPE,MODEL |
+    python3 -c 'import json, sys
+disks = json.load(sys.stdin)["blockdevices"]
+print(next(("/dev/" + d["name"] for d in disks if "Instance Storage" in (d.get("model") or "")
+            and not d.get("children") and not d.get("fstype")), ""))'
+}
+
+mount_state() {
+  mkdir -p "${STATE_DIR}"
+  if mountpoint --quiet "${STATE_DIR}"; then
+    return
+  fi
+  local device
+  device="$(instance_store_device)"
+  if [[ -z "${device}" ]]; then
+    log "no unformatted instance store: weights go to the root volume"
+    return
+  fi
+  mkfs.ext4 -q -E nodiscard "${device}"
+  mount -o noatime "${device}" "${STATE_DIR}"
+}
+
+# The artifact holds the agent's code and every wheel it needs: nothing is fetched from a registry at boot.
+install_agent() {
+  local version="$1" bucket="$2" archive="${STATE_DIR}/agent.tar.gz"
+  aws s3 cp --only-show-errors "s3://${bucket}/agent/${version}/agent.tar.gz" "${archive}"
+  aws s3 cp --only-show-errors "s3://${bucket}/agent/${version}/agent.tar.gz.sha256" "${archive}.sha256"
+  (cd "${STATE_DIR}" && sha256sum --check --status agent.tar.gz.sha256) || {
+    log "agent ${version}: checksum does not match" >&2
+    return 1
+  }
+  mkdir -p "${APP_DIR}"
+  tar --extract --gzip --file "${archive}" --directory "${APP_DIR}" --no-same-owner
+  rm -f "${archive}"
+  python3 -m venv "${APP_DIR}/venv"
+  "${APP_DIR}/venv/bin/pip" install --quiet --no-index --find-links "${APP_DIR}/wheels" \
+    --requirement "${APP_DIR}/requirements.lock"
+}
+
+write_unit() {
+  mkdir -p "${ROOT}/etc/systemd/system"
+  cat > "${ROOT}/etc/systemd/system/revalida-agent.service" <<'UNIT'
+[Unit]
+Description=Revalida GPU agent
+After=network-online.target
+Wants=network-online.target
+# Five failed starts in ten minutes: stop trying, and let the planner see an instance without an agent.
+StartLimitIntervalSec=600
+StartLimitBurst=5
+
+[Service]
+Type=exec
+User=revalida
+WorkingDirectory=/opt/revalida
+EnvironmentFile=/etc/revalida-agent.env
+ExecStart=/opt/revalida/venv/bin/python -m gpu_agent
+Restart=on-failure
+RestartSec=10
+# Longer than a denoise step on the slowest supported card, so that a stop ends with a checkpoint.
+TimeoutStopSec=110
+KillSignal=SIGTERM
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ReadWritePaths=/var/lib/revalida
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+}
+
+start_agent() {
+  id revalida >/dev/null 2>&1 || useradd --system --home-dir /var/lib/revalida --shell /usr/sbin/nologin revalida
+  chown -R revalida: /var/lib/revalida
+  systemctl daemon-reload
+  systemctl enable --now revalida-agent.service
+}
+
+# GPU utilisation and memory, once a minute, under the stack's own namespace.
+start_metrics() {
+  local control=/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl
+  if [[ ! -x "${control}" ]]; then
+    log "no CloudWatch agent on this image: GPU metrics are off"
+    return
+  fi
+  local config="${ROOT}/etc/revalida-metrics.json"
+  cat > "${config}" <<'METRICS'
+{"metrics": {"namespace": "Revalida/Gpu", "append_dimensions": {"InstanceId": "${aws:InstanceId}"},
+ "metrics_collected": {"nvidia_gpu": {"measurement": ["utilization_gpu", "memory_used"],
+ "metrics_collection_interval": 60}}}}
+METRICS
+  "${control}" -a fetch-config -m ec2 -s -c "file:${config}"
+}
+
+main() {
+  set -a
+  # shellcheck disable=SC1090
+  source "${ENV_FILE}"
+  set +a
+  mount_state
+  install_agent "${REVALIDA_AGENT_VERSION:?}" "${REVALIDA_MEDIA_BUCKET:?}"
+  write_unit
+  start_metrics
+  start_agent
+  log "ready"
+}
+
+if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
+  main "$@"
+fi

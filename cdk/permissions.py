@@ -1,0 +1,112 @@
+"""What each role may do: the whole of it, on one screen, so that a reviewer reads it in one place."""
+
+from dataclasses import dataclass
+
+from cdk.events import Events
+from cdk.fleet import Fleet
+from cdk.functions import DomainFunction
+from cdk.queues import JobQueues
+from cdk.storage import Storage
+
+_READ = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
+_WRITE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
+_SEND = ["sqs:SendMessage", "sqs:GetQueueUrl"]
+_DEPTH = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
+_WORK = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+
+_KEYS_REASON = "Objects have keys that are made at run time; the prefix is fixed."
+_INDEX_REASON = "The table's two indexes."
+_NO_RESOURCE_REASON = "This read-only action knows no resources."
+_GROUP_REASON = "Only the group's unique id is a wildcard; its name is fixed."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permissions:
+    """Grants, in the words of what a function does. Each wildcard is acknowledged where it is granted."""
+
+    storage: Storage
+    queues: JobQueues
+    fleet: Fleet
+    events: Events
+
+    def api(self, function: DomainFunction) -> None:
+        """Accepts jobs, shows and cancels them, signs links to their files, tells of the fleet."""
+        self._table(function, _READ + _WRITE)
+        function.allow([*_SEND, "sqs:GetQueueAttributes"], self.queues.arns)
+        self._objects(function, ["s3:GetObject"], "videos/*", "uploads/*", "inputs/*", "loras/*")
+        self._objects(function, ["s3:PutObject"], "uploads/*", "inputs/*")
+        self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "uploads/*", "inputs/*")
+        self._list_bucket(function)
+        self._describe_fleet(function)
+
+    def drop_folder(self, function: DomainFunction) -> None:
+        """Reads what was dropped, accepts its jobs, writes the receipt."""
+        self._table(function, _READ + _WRITE)
+        function.allow(_SEND, self.queues.arns)
+        self._objects(function, ["s3:GetObject", "s3:GetObjectVersion"], "inbox/*")
+        self._objects(function, ["s3:GetObject", "s3:PutObject"], "outbox/*", "inputs/*")
+        self._list_bucket(function)
+
+    def video_requested(self, function: DomainFunction) -> None:
+        """Accepts the job that an event asks for."""
+        self._table(function, _READ + _WRITE)
+        function.allow(_SEND, self.queues.arns)
+        self._objects(function, ["s3:GetObject", "s3:PutObject"], "inputs/*")
+
+    def publisher(self, function: DomainFunction) -> None:
+        """Turns changes of the table into events."""
+        function.allow(["events:PutEvents"], [self.events.bus.event_bus_arn])
+        function.accept_wildcard("*", "The stream's event source lists streams, an action that knows no resources.")
+
+    def outbox(self, function: DomainFunction) -> None:
+        """Puts a finished job's files beside the file that asked for it."""
+        self._table(function, _READ)
+        self._objects(function, ["s3:GetObject"], "videos/*")
+        self._objects(function, ["s3:GetObject", "s3:PutObject"], "outbox/*")
+        self._list_bucket(function)
+
+    def planner(self, function: DomainFunction) -> None:
+        """Reads the backlog, sets the group's size."""
+        self._table(function, [*_READ, "dynamodb:PutItem", "dynamodb:UpdateItem"])
+        function.allow(_DEPTH, self.queues.arns)
+        self._describe_fleet(function)
+        self._resize_group(function)
+
+    def sweeper(self, function: DomainFunction) -> None:
+        """Settles orphans: jobs without a message or a living lease, files without a job."""
+        self._table(function, _READ + _WRITE)
+        function.allow([*_SEND, "sqs:GetQueueAttributes"], [*self.queues.arns, self.queues.dead_letters.queue_arn])
+        function.allow(_WORK, [self.queues.dead_letters.queue_arn])
+        self._objects(function, ["s3:DeleteObject"], "checkpoints/*", "videos/*", "uploads/*")
+        self._list_bucket(function)
+        self._describe_fleet(function)
+
+    def _table(self, function: DomainFunction, actions: list[str]) -> None:
+        table_arn = self.storage.table.table_arn
+        function.allow(actions, [table_arn, f"{table_arn}/index/*"])
+        function.accept_wildcard(f"{table_arn}/index/*", _INDEX_REASON)
+
+    def _objects(self, function: DomainFunction, actions: list[str], *patterns: str) -> None:
+        arns = [self.storage.media.arn_for_objects(pattern) for pattern in patterns]
+        function.allow(actions, arns)
+        for arn in arns:
+            function.accept_wildcard(arn, _KEYS_REASON)
+
+    def _list_bucket(self, function: DomainFunction) -> None:
+        """Also makes a missing key a 404 and not a 403."""
+        function.allow(["s3:ListBucket"], [self.storage.media.bucket_arn])
+
+    def _describe_fleet(self, function: DomainFunction) -> None:
+        function.allow(
+            [
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeScalingActivities",
+                "ec2:DescribeSpotPriceHistory",
+            ],
+            ["*"],
+        )
+        function.accept_wildcard("*", _NO_RESOURCE_REASON)
+
+    def _resize_group(self, function: DomainFunction) -> None:
+        function.allow(["autoscaling:SetDesiredCapacity"], [self.fleet.group_arn])
+        function.accept_wildcard(self.fleet.group_arn, _GROUP_REASON)

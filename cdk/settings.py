@@ -1,0 +1,178 @@
+"""What an operator may decide about the stack, read from cdk.json's context and checked before anything is built.
+
+The production values are the context key `settings`; a profile (`-c profile=local`) lays the differences in
+`settings:<profile>` over them. There is no other switch between local and production.
+"""
+
+import platform
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+LogRetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 3653]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(_Settings):
+    """The bucket and the table. `deletion_protection` also keeps both when the stack is deleted."""
+
+    deletion_protection: bool
+    access_logs: bool
+    checkpoint_retention_days: Days
+    upload_retention_days: Days
+    noncurrent_version_retention_days: Days
+    allowed_origins: tuple[str, ...]
+
+
+class QueueSettings(_Settings):
+    """`max_receives` is a backstop against messages that no agent can end: the job record counts crashes itself, and
+    an interruption puts a fresh message in place of the old one."""
+
+    visibility_timeout_s: Annotated[int, Field(ge=30, le=43_200)]
+    retention_days: Annotated[int, Field(ge=1, le=14)]
+    max_receives: Annotated[int, Field(ge=5, le=1000)]
+
+
+class FunctionSettings(_Settings):
+    """`runtime: python@local` and `architecture: local` stand for the interpreter and machine that synthesise."""
+
+    runtime: Annotated[str, Field(pattern=r"^python3\.\d+$")]
+    architecture: Literal["arm64", "x86_64"]
+    log_retention_days: LogRetentionDays
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    tracing: bool
+
+    @field_validator("runtime", mode="before")
+    @classmethod
+    def _this_interpreter(cls, value: Any) -> Any:
+        return f"python{sys.version_info.major}.{sys.version_info.minor}" if value == "python@local" else value
+
+    @field_validator("architecture", mode="before")
+    @classmethod
+    def _this_machine(cls, value: Any) -> Any:
+        if value != "local":
+            return value
+        return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+class ApiSettings(_Settings):
+    throttle_rate_per_s: Annotated[int, Field(ge=1)]
+    throttle_burst: Annotated[int, Field(ge=1)]
+    allowed_origins: tuple[str, ...]
+
+
+class EventSettings(_Settings):
+    """`archive_days` 0 keeps no archive of the bus."""
+
+    archive_days: Annotated[int, Field(ge=0, le=3650)]
+
+
+class ScalingSettings(_Settings):
+    """How far the planner and the sweeper let things go.
+
+    `target_backlog_s` is the queued work, in seconds, that one instance should have before another is started;
+    `resend_after_s` the age at which a queued job without a sign of life gets a fresh message, `max_wait_s` the age
+    at which it fails.
+    """
+
+    target_backlog_s: Annotated[int, Field(ge=1)]
+    slots_per_instance: Annotated[int, Field(ge=1)]
+    resend_after_s: Annotated[int, Field(ge=30)]
+    max_wait_s: Annotated[int, Field(ge=3600, le=14 * 86_400)]
+
+
+class InstanceType(_Settings):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")]
+    vcpus: Annotated[int, Field(ge=1)]
+
+
+class FleetSettings(_Settings):
+    """The GPU fleet. `instance_types` stand in the order of preference for on-demand launches.
+
+    `offered_types` are the types that requests are checked against, where these are not `instance_types`: the local
+    fleet is whatever machine it runs on.
+
+    `isolated_network` puts the instances into subnets without a route out, with interface endpoints for what they
+    need; these cost by the hour even when no instance runs, and so are off: the instances then have a public
+    address, a way out, and no inbound port.
+    """
+
+    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
+    offered_types: tuple[str, ...]
+    vcpu_quota: Annotated[int, Field(ge=1)]
+    max_instances: Annotated[int, Field(ge=1)]
+    on_demand_base: Annotated[int, Field(ge=0)]
+    on_demand_percent_above_base: Annotated[int, Field(ge=0, le=100)]
+    max_usd_per_hour: Annotated[float, Field(gt=0)]
+    max_usd_per_month: Annotated[float, Field(gt=0)]
+    latency_target_s: Annotated[int, Field(ge=60)]
+    idle_timeout_s: Annotated[int, Field(ge=1)]
+    root_volume_gib: Annotated[int, Field(ge=50)]
+    image_parameter: Annotated[str, Field(pattern=r"^/aws/service/")]
+    agent_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    isolated_network: bool
+    flow_logs: bool
+    suspend_az_rebalance: bool
+
+    @property
+    def placement_types(self) -> tuple[str, ...]:
+        return self.offered_types or tuple(kind.name for kind in self.instance_types)
+
+    @model_validator(mode="after")
+    def _within_quota(self) -> "FleetSettings":
+        largest = max(kind.vcpus for kind in self.instance_types)
+        if self.max_instances * largest > self.vcpu_quota:
+            raise ValueError(
+                f"max_instances={self.max_instances} of {largest} vCPUs each exceed vcpu_quota={self.vcpu_quota}; "
+                "the group would fail to launch in silence"
+            )
+        return self
+
+
+class StackSettings(_Settings):
+    stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")]
+    event_bus_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    availability_zones: Annotated[tuple[str, ...], Field(min_length=1)]
+    alarm_email: str
+    data: DataSettings
+    queues: QueueSettings
+    functions: FunctionSettings
+    api: ApiSettings
+    events: EventSettings
+    scaling: ScalingSettings
+    fleet: FleetSettings
+
+    @model_validator(mode="after")
+    def _zones_in_region(self) -> "StackSettings":
+        strangers = [zone for zone in self.availability_zones if not zone.startswith(self.region)]
+        if strangers:
+            raise ValueError(f"availability_zones {strangers} are not in region {self.region}")
+        return self
+
+
+def load_settings(context: Mapping[str, Any], profile: str | None = None) -> StackSettings:
+    """Settings from cdk.json's `context`, with `settings:<profile>` laid over `settings` where a profile is named.
+
+    Raises KeyError for a profile that cdk.json does not have, pydantic.ValidationError for values that cannot be.
+    """
+    values: Mapping[str, Any] = context["settings"]
+    if profile is not None:
+        values = _overlay(values, context[f"settings:{profile}"])
+    return StackSettings.model_validate(values)
+
+
+def _overlay(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in differences.items():
+        inner = merged.get(key)
+        merged[key] = _overlay(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return merged
