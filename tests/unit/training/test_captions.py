@@ -1,0 +1,76 @@
+"""Captions say what the scene shows; the tokenizer reads them however they are typed."""
+
+import numpy as np
+import pytest
+
+from training.captions.compose import CUT_MARKER, LEXICONS, scene_caption, story_caption
+from training.captions.tokenizer import MARKERS, UNKNOWN, build_tokenizer, load_tokenizer
+from training.world.palette import COLOUR_NAMES, MOTIONS, SHAPES
+from training.world.scene import Figure, Scene, random_scene, random_story
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build_tokenizer()
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_given_random_scenes_and_stories_when_captioned_then_every_word_is_in_the_vocabulary(tokenizer, language):
+    rng = np.random.default_rng(0)
+    texts = [scene_caption(random_scene(rng), rng, language).text for _ in range(400)]
+    texts += [story_caption(random_story(rng, 3), rng, language).prompt for _ in range(100)]
+    assert not [text for text in texts if tokenizer.unk_token_id in tokenizer(text).input_ids]
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_given_a_lexicon_when_read_then_it_names_every_attribute_and_no_phrase_means_two_motions(language):
+    lexicon = LEXICONS[language]
+    assert set(lexicon.colours) == set(COLOUR_NAMES)
+    assert set(lexicon.nouns) == set(SHAPES)
+    for phrases in (lexicon.ongoing, lexicon.finite):
+        assert set(phrases) == set(MOTIONS)
+        every = [phrase for options in phrases.values() for phrase in set(options)]
+        assert len(every) == len(set(every))
+
+
+def test_given_a_complete_caption_when_asked_for_then_it_says_every_attribute(tokenizer):
+    rng = np.random.default_rng(1)
+    scene = Scene(
+        figures=(Figure(colour="white", shape="triangle", motion="shrink"),), background="black", gradient=False
+    )
+    for _ in range(50):
+        words = set(
+            scene_caption(scene, rng, "en", complete=True).text.lower().replace(".", "").replace(",", "").split()
+        )
+        assert "triangle" in words
+        assert words & {"white", "snowy"}
+        assert words & {"black", "jet"}
+        assert words & {"shrinking", "smaller", "contracting", "shrinks", "gets", "contracts", "becomes"}
+
+
+def test_given_the_same_words_typed_otherwise_when_tokenized_then_the_ids_are_the_same(tokenizer):
+    accented = tokenizer("Um círculo vermelho movendo-se em CÍRCULO").input_ids
+    assert tokenizer("um circulo vermelho movendo-se em circulo").input_ids == accented
+
+
+def test_given_a_word_it_never_saw_when_tokenized_then_it_is_unknown_and_the_rest_is_kept(tokenizer):
+    ids = tokenizer("a red zeppelin 🙂 moving right").input_ids
+    words = tokenizer.convert_ids_to_tokens(ids)
+    assert words == ["a", "red", UNKNOWN, UNKNOWN, "moving", "right", "</s>"]
+
+
+def test_given_a_story_when_tokenized_then_each_marker_is_one_token_with_its_own_offsets(tokenizer):
+    caption = story_caption(random_story(np.random.default_rng(2), 3), np.random.default_rng(3))
+    prompt = caption.prompt
+    encoded = tokenizer(prompt, return_offsets_mapping=True)
+    spans = [prompt[a:b] for a, b in encoded.offset_mapping]
+    assert spans.count(CUT_MARKER) == 2
+    assert spans[0] in MARKERS
+    assert "This scene contains 3 shots." in prompt
+    assert encoded.offset_mapping[-1] == (0, 0)
+
+
+def test_given_a_saved_tokenizer_when_loaded_by_auto_tokenizer_then_it_encodes_alike(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    text = "Uma estrela azul girando em um fundo branco"
+    assert load_tokenizer(tmp_path)(text).input_ids == tokenizer(text).input_ids

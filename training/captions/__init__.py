@@ -1,0 +1,1 @@
+"""Captions of the world in English and Portuguese, and the tokenizer that reads them."""

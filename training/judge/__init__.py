@@ -1,0 +1,1 @@
+"""Reads a clip off its pixels: background, count, colours, shapes and motions."""

@@ -1,0 +1,1 @@
+"""The procedural world the miniature models know: coloured shapes moving on coloured backgrounds."""
