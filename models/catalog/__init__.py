@@ -5,6 +5,7 @@ spec = catalog.get("wan2.2-t2v-a14b")
 catalog.check_frames(spec, 81)
 """
 
+from models.catalog.arch import ArchSpec
 from models.catalog.checks import (
     check_fps,
     check_frames,
@@ -36,6 +37,7 @@ from models.catalog.spec import (
 from models.catalog.violations import CatalogError, DuplicateModel, Refusal, SpecViolation, UnknownModel
 
 __all__ = [
+    "ArchSpec",
     "CatalogError",
     "Defaults",
     "DuplicateModel",

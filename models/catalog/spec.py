@@ -7,19 +7,16 @@ agent read the same facts without importing torch.
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from models.catalog.arch import ArchSpec
+from models.catalog.record import Record
 
 Task = Literal["text-to-video", "image-to-video", "multi-shot"]
 MultiShot = Literal["native", "per-shot"]
 CommercialUse = Literal["allowed", "conditional", "forbidden"]
 
 _SIZE = re.compile(r"^([1-9][0-9]{0,4})x([1-9][0-9]{0,4})$")
-
-
-class Record(BaseModel):
-    """Base of the catalog's records: immutable, and no unknown field passes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Size(Record):
@@ -190,6 +187,7 @@ class ModelSpec(Record):
     supports_negative_prompt: bool = True
     multi_shot: MultiShot = "per-shot"
     schedulers: tuple[str, ...] = ("default",)
+    arch: ArchSpec
     weights: WeightsSpec
     licence: Licence
     embedded: bool = False

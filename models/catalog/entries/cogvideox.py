@@ -3,7 +3,9 @@
 The card names one size only, and frame counts of 8N+1 with N up to 6.
 """
 
+from models.catalog.arch import ArchSpec, ConvCost, JointDenoiser, VaeArch
 from models.catalog.licences import COGVIDEOX
+from models.catalog.parts import t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 
 _FILES = (
@@ -19,6 +21,32 @@ _FILES = (
 )
 _SIZE = Size(width=720, height=480)
 
+_DENOISER = JointDenoiser(
+    layers=42,
+    dim=3072,
+    ffn=12288,
+    in_channels=16,
+    out_channels=16,
+    text_tokens=226,
+    time_dim=512,
+    parameters=5_570_283_072,
+)
+_ARCH = ArchSpec(
+    text=(t5_xxl(tokens=226),),
+    denoiser=_DENOISER,
+    vae=VaeArch(
+        spatial=8,
+        temporal=4,
+        channels=16,
+        # Of odd numbers of latent frames, the only ones 8N+1 frames make: pairs cost 9491.677 after the first.
+        decode=ConvCost(first_mflop=1388.445696, next_mflop=4745.838592),
+        encode=ConvCost(first_mflop=884.719616, next_mflop=2225.11104),
+        decode_peak_channels=256,
+        decoder_parameters=123_368_451,
+        parameters=215_583_907,
+    ),
+)
+
 _T2V = ModelSpec(
     id="cogvideox-5b",
     family="cogvideox",
@@ -31,6 +59,7 @@ _T2V = ModelSpec(
     limits=Limits(num_inference_steps=100, prompt_chars=1300, prompt_tokens=226, shots=20),
     supports_lora=True,
     schedulers=("cogvideox-dpm", "cogvideox-ddim"),
+    arch=_ARCH,
     weights=WeightsSpec(
         sources=(
             WeightsSource(
@@ -49,6 +78,10 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="cogvideox-5b-i2v",
     title="CogVideoX-5B-I2V",
+    # The image's latents are 16 more input channels; this variant learned its positions (65.5 M parameters).
+    arch=_ARCH.model_copy(
+        update={"denoiser": _DENOISER.model_copy(update={"in_channels": 32, "parameters": 5_570_479_680})}
+    ),
     tasks=frozenset({"image-to-video"}),
     weights=WeightsSpec(
         sources=(

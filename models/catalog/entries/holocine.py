@@ -4,7 +4,7 @@ Facts from the project's own specification of the model. ``full`` attends to eve
 each shot's first latent frame; the two have their own checkpoints.
 """
 
-from models.catalog.entries.wan import A14B_SIZE_RULE, A14B_SIZES, T2V_A14B_WEIGHTS
+from models.catalog.entries.wan import A14B_ARCH, A14B_DENOISER, A14B_SIZE_RULE, A14B_SIZES, T2V_A14B_WEIGHTS
 from models.catalog.licences import HOLOCINE
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 
@@ -46,6 +46,9 @@ def _holocine(model_id: str, title: str, variant: str) -> ModelSpec:
         supports_lora=True,
         multi_shot="native",
         schedulers=("flow-match-euler",),
+        arch=A14B_ARCH.model_copy(
+            update={"denoiser": A14B_DENOISER.model_copy(update={"sparse_shots": variant == "sparse"})}
+        ),
         weights=_weights(variant),
         licence=HOLOCINE,
     )

@@ -1,5 +1,6 @@
 """HunyuanVideo 13B (Tencent), text and image to video. Facts: model cards and diffusers 0.42's documentation."""
 
+from models.catalog.arch import ArchSpec, ConvCost, DualStreamDenoiser, TextEncoderArch, VaeArch
 from models.catalog.licences import TENCENT_HUNYUAN_COMMUNITY
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
@@ -17,6 +18,59 @@ _FILES = (
     "vae/*.json",
     "vae/*.safetensors",
 )
+
+_LLAMA_8B = TextEncoderArch(
+    layers=32,
+    dim=4096,
+    heads=32,
+    head_dim=128,
+    kv_heads=8,
+    ffn=14336,
+    gated=True,
+    # 256 tokens of prompt after a template of 95.
+    tokens=351,
+    parameters=7_505_186_816,
+)
+_CLIP_L = TextEncoderArch(
+    layers=12,
+    dim=768,
+    heads=12,
+    head_dim=64,
+    kv_heads=12,
+    ffn=3072,
+    gated=False,
+    tokens=77,
+    parameters=123_060_480,
+)
+_DENOISER = DualStreamDenoiser(
+    layers=20,
+    single_layers=40,
+    refiner_layers=2,
+    dim=3072,
+    ffn=12288,
+    in_channels=16,
+    out_channels=16,
+    text_tokens=256,
+    pooled_dim=768,
+    parameters=12_821_012_544,
+)
+_VAE = VaeArch(
+    spatial=8,
+    temporal=4,
+    channels=16,
+    decode=ConvCost(first_mflop=1795.88352, next_mflop=4308.058624),
+    encode=ConvCost(first_mflop=784.975872, next_mflop=2321.975296),
+    attention="video",
+    attention_dim=512,
+    encode_attention_dim=512,
+    # The stock class decodes 16 frames at a time, every 12: five latent frames a pass, three apart.
+    temporal_tile=(5, 3),
+    decode_peak_channels=256,
+    decoder_parameters=146_136_067,
+    parameters=246_478_803,
+    weight_bytes=4,
+)
+_ARCH = ArchSpec(text=(_LLAMA_8B, _CLIP_L), denoiser=_DENOISER, embedded_guidance=True, vae=_VAE)
 
 _T2V = ModelSpec(
     id="hunyuan-video",
@@ -44,6 +98,7 @@ _T2V = ModelSpec(
     supports_lora=True,
     supports_negative_prompt=False,
     schedulers=("flow-match-euler",),
+    arch=_ARCH,
     weights=WeightsSpec(
         sources=(
             WeightsSource(
@@ -53,8 +108,8 @@ _T2V = ModelSpec(
                 files=_FILES,
             ),
         ),
-        # 12.8e9 parameters, Llama's 8.0e9 and CLIP-L's 123e6 at 2 bytes, the VAE's 246e6 at 4.
-        gib=40.0,
+        # 12.8e9 parameters, Llama's 7.5e9 and CLIP-L's 123e6 at 2 bytes, the VAE's 246e6 at 4.
+        gib=39.0,
     ),
     licence=TENCENT_HUNYUAN_COMMUNITY,
 )
@@ -62,6 +117,13 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="hunyuan-video-i2v",
     title="HunyuanVideo-I2V 13B",
+    # LLaVA reads the image as 576 tokens; one in four goes on to the denoiser.
+    arch=_ARCH.model_copy(
+        update={
+            "text": (_LLAMA_8B.model_copy(update={"image_tokens": 576, "parameters": 7_832_842_240}), _CLIP_L),
+            "denoiser": _DENOISER.model_copy(update={"image_tokens": 144}),
+        }
+    ),
     tasks=frozenset({"image-to-video"}),
     weights=WeightsSpec(
         sources=(
@@ -74,7 +136,7 @@ _I2V = _T2V.variant(
             ),
         ),
         # As above; the text encoder is LLaVA, with 0.3e9 more parameters for its eyes.
-        gib=40.7,
+        gib=39.6,
     ),
 )
 

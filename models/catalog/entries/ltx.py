@@ -1,7 +1,34 @@
 """LTX-Video 2B (Lightricks), text and image to video: the diffusers layout of version 0.9. Facts: the model card."""
 
+from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, VaeArch
 from models.catalog.licences import LTX_VIDEO_09
+from models.catalog.parts import t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+
+_ARCH = ArchSpec(
+    text=(t5_xxl(tokens=128),),
+    denoiser=CrossAttentionDenoiser(
+        layers=28,
+        dim=2048,
+        ffn=8192,
+        in_channels=128,
+        out_channels=128,
+        patch=(1, 1, 1),
+        text_tokens=128,
+        time_per_token="with-image",
+        parameters=1_923_385_472,
+    ),
+    vae=VaeArch(
+        spatial=32,
+        temporal=8,
+        channels=128,
+        decode=ConvCost(first_mflop=1782.185984, next_mflop=7087.7184),
+        encode=ConvCost(first_mflop=1569.876992, next_mflop=6648.916992),
+        decode_peak_channels=128,
+        decoder_parameters=238_789_296,
+        parameters=419_193_649,
+    ),
+)
 
 MODELS = (
     ModelSpec(
@@ -25,6 +52,7 @@ MODELS = (
         limits=Limits(num_inference_steps=100, prompt_chars=800, prompt_tokens=128, shots=20),
         supports_lora=True,
         schedulers=("flow-match-euler",),
+        arch=_ARCH,
         weights=WeightsSpec(
             sources=(
                 WeightsSource(

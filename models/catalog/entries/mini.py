@@ -1,5 +1,6 @@
 """The small models this project trains and ships, so that everything runs, and is tested, on a CPU."""
 
+from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, TextEncoderArch, VaeArch
 from models.catalog.licences import PROJECT
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 
@@ -7,6 +8,48 @@ _SIZES = (Size(width=128, height=128), Size(width=96, height=160), Size(width=16
 _FRAMES = FrameRule(step=4, offset=1, min=17, max=49)
 _DEFAULT = Defaults(size=_SIZES[0], num_frames=33, num_inference_steps=8, guidance_scale=3.0)
 _LIMITS = Limits(num_inference_steps=50, prompt_chars=400, prompt_tokens=64, shots=8)
+
+
+_DENOISER = CrossAttentionDenoiser(
+    layers=8,
+    dim=256,
+    ffn=1024,
+    in_channels=16,
+    out_channels=16,
+    text_dim=128,
+    text_tokens=64,
+    parameters=9_100_000,
+)
+_ARCH = ArchSpec(
+    text=(
+        TextEncoderArch(
+            layers=2,
+            dim=128,
+            heads=4,
+            head_dim=32,
+            kv_heads=4,
+            ffn=256,
+            gated=True,
+            tokens=64,
+            parameters=370_000,
+        ),
+    ),
+    denoiser=_DENOISER,
+    vae=VaeArch(
+        spatial=8,
+        temporal=4,
+        channels=16,
+        decode=ConvCost(first_mflop=3.441152, next_mflop=10.808832),
+        encode=ConvCost(first_mflop=6.316032, next_mflop=18.085888),
+        attention="frame",
+        attention_dim=32,
+        encode_attention_dim=64,
+        decode_peak_channels=16,
+        decoder_parameters=395_595,
+        parameters=1_422_843,
+        weight_bytes=4,
+    ),
+)
 
 
 def _shipped(model_id: str) -> WeightsSpec:
@@ -32,6 +75,7 @@ _WAN_MINI = ModelSpec(
     limits=_LIMITS,
     supports_lora=True,
     schedulers=("flow-match-euler", "unipc"),
+    arch=_ARCH,
     weights=_shipped("wan-mini"),
     licence=PROJECT,
     embedded=True,
@@ -40,12 +84,18 @@ _WAN_MINI = ModelSpec(
 _WAN_MINI_I2V = _WAN_MINI.variant(
     id="wan-mini-i2v",
     title="Wan mini, image to video",
+    arch=_ARCH.model_copy(
+        update={
+            "denoiser": _DENOISER.model_copy(update={"in_channels": 36}),
+            "vae": _ARCH.vae.model_copy(update={"encodes": "video"}),
+        }
+    ),
     tasks=frozenset({"image-to-video"}),
     weights=_shipped("wan-mini-i2v"),
 )
 
 
-def _holocine_mini(model_id: str, title: str) -> ModelSpec:
+def _holocine_mini(model_id: str, title: str, *, sparse: bool) -> ModelSpec:
     return ModelSpec(
         id=model_id,
         family="holocine",
@@ -60,6 +110,12 @@ def _holocine_mini(model_id: str, title: str) -> ModelSpec:
         supports_lora=True,
         multi_shot="native",
         schedulers=("flow-match-euler",),
+        arch=_ARCH.model_copy(
+            update={
+                "text": tuple(part.model_copy(update={"tokens": 256}) for part in _ARCH.text),
+                "denoiser": _DENOISER.model_copy(update={"text_tokens": 256, "sparse_shots": sparse}),
+            }
+        ),
         weights=_shipped("holocine-mini"),
         licence=PROJECT,
         embedded=True,
@@ -69,6 +125,6 @@ def _holocine_mini(model_id: str, title: str) -> ModelSpec:
 MODELS = (
     _WAN_MINI,
     _WAN_MINI_I2V,
-    _holocine_mini("holocine-mini", "HoloCine mini (full attention)"),
-    _holocine_mini("holocine-mini-sparse", "HoloCine mini (sparse inter-shot attention)"),
+    _holocine_mini("holocine-mini", "HoloCine mini (full attention)", sparse=False),
+    _holocine_mini("holocine-mini-sparse", "HoloCine mini (sparse inter-shot attention)", sparse=True),
 )

@@ -1,7 +1,36 @@
 """Mochi 1 preview (Genmo), text to video. Facts: the model card and MochiPipeline's documentation."""
 
+from models.catalog.arch import ArchSpec, AsymmetricDenoiser, ConvCost, VaeArch
 from models.catalog.licences import APACHE_2
+from models.catalog.parts import t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+
+_ARCH = ArchSpec(
+    text=(t5_xxl(tokens=256),),
+    denoiser=AsymmetricDenoiser(
+        layers=48,
+        dim=3072,
+        context_dim=1536,
+        ffn=8192,
+        context_ffn=4096,
+        in_channels=12,
+        out_channels=12,
+        text_tokens=256,
+        parameters=10_027_677_744,
+    ),
+    vae=VaeArch(
+        spatial=8,
+        temporal=6,
+        channels=12,
+        # Every latent frame becomes six; of the first one's, five are thrown away.
+        decode=ConvCost(first_mflop=6069.209088, next_mflop=6069.209088),
+        # Not used: the model takes no image.
+        encode=ConvCost(first_mflop=0, next_mflop=0),
+        decode_peak_channels=128,
+        decoder_parameters=362_526_595,
+        parameters=459_748_611,
+    ),
+)
 
 MODELS = (
     ModelSpec(
@@ -18,6 +47,7 @@ MODELS = (
         limits=Limits(num_inference_steps=128, prompt_chars=1500, prompt_tokens=256, shots=20),
         supports_lora=True,
         schedulers=("flow-match-euler",),
+        arch=_ARCH,
         weights=WeightsSpec(
             sources=(
                 WeightsSource(

@@ -3,7 +3,9 @@
 Sizes, frames, rates, steps and guidance: the model cards and WanPipeline's documentation in diffusers 0.42.
 """
 
+from models.catalog.arch import ArchSpec, CrossAttentionDenoiser
 from models.catalog.licences import APACHE_2
+from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_VAE
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
 _FILES = (
@@ -39,6 +41,17 @@ A14B_SIZE_RULE = SizeRule(multiple_of=16, min_pixels=256 * 256, max_pixels=1280 
 # 512 tokens of UMT5 hold more than this many characters of Portuguese or English in all but contrived texts.
 _LIMITS = Limits(num_inference_steps=100, prompt_chars=3000, prompt_tokens=512, shots=20)
 
+A14B_DENOISER = CrossAttentionDenoiser(
+    layers=40,
+    dim=5120,
+    ffn=13824,
+    in_channels=16,
+    out_channels=16,
+    text_tokens=512,
+    parameters=14_288_491_584,
+)
+A14B_ARCH = ArchSpec(text=(UMT5_XXL,), denoiser=A14B_DENOISER, experts=2, vae=WAN_VAE)
+
 _T2V = ModelSpec(
     id="wan2.2-t2v-a14b",
     family="wan",
@@ -58,6 +71,7 @@ _T2V = ModelSpec(
     limits=_LIMITS,
     supports_lora=True,
     schedulers=("unipc", "flow-match-euler"),
+    arch=A14B_ARCH,
     # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
     weights=WeightsSpec(sources=(T2V_A14B_WEIGHTS,), gib=64.3),
     licence=APACHE_2,
@@ -66,6 +80,13 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="wan2.2-i2v-a14b",
     title="Wan 2.2 I2V-A14B",
+    # 16 latent channels, 16 of the encoded image and 4 of its mask.
+    arch=ArchSpec(
+        text=(UMT5_XXL,),
+        denoiser=A14B_DENOISER.model_copy(update={"in_channels": 36, "parameters": 14_288_901_184}),
+        experts=2,
+        vae=WAN_VAE.model_copy(update={"encodes": "video"}),
+    ),
     tasks=frozenset({"image-to-video"}),
     default=Defaults(
         size=Size(width=832, height=480),
@@ -101,6 +122,20 @@ _TI2V = ModelSpec(
     limits=_LIMITS,
     supports_lora=True,
     schedulers=("unipc", "flow-match-euler"),
+    arch=ArchSpec(
+        text=(UMT5_XXL,),
+        denoiser=CrossAttentionDenoiser(
+            layers=30,
+            dim=3072,
+            ffn=14336,
+            in_channels=48,
+            out_channels=48,
+            text_tokens=512,
+            time_per_token="always",
+            parameters=4_999_787_712,
+        ),
+        vae=WAN_22_VAE,
+    ),
     weights=WeightsSpec(
         sources=(
             WeightsSource(

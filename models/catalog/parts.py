@@ -1,0 +1,52 @@
+"""Parts that several families share: the text encoders and the two Wan autoencoders."""
+
+from models.catalog.arch import ConvCost, TextEncoderArch, VaeArch
+
+
+def t5_xxl(tokens: int) -> TextEncoderArch:
+    """T5 v1.1 XXL encoder (google/t5-v1_1-xxl), run at ``tokens`` padded tokens."""
+    return TextEncoderArch(
+        layers=24,
+        dim=4096,
+        heads=64,
+        head_dim=64,
+        kv_heads=64,
+        ffn=10240,
+        gated=True,
+        tokens=tokens,
+        parameters=4_762_310_656,
+    )
+
+
+# google/umt5-xxl: T5's shape, a position bias in every layer and a vocabulary of 256,384.
+UMT5_XXL = t5_xxl(tokens=512).model_copy(update={"parameters": 5_680_910_336})
+
+WAN_VAE = VaeArch(
+    spatial=8,
+    temporal=4,
+    channels=16,
+    decode=ConvCost(first_mflop=687.882752, next_mflop=2161.889792),
+    encode=ConvCost(first_mflop=426.039296, next_mflop=1280.731136),
+    attention="frame",
+    attention_dim=384,
+    encode_attention_dim=384,
+    decode_peak_channels=192,
+    decoder_parameters=73_295_331,
+    parameters=126_892_531,
+    weight_bytes=4,
+)
+
+WAN_22_VAE = VaeArch(
+    spatial=16,
+    temporal=4,
+    channels=48,
+    decode=ConvCost(first_mflop=5830.775296, next_mflop=18835.608064),
+    encode=ConvCost(first_mflop=1188.800512, next_mflop=3574.556672),
+    attention="frame",
+    attention_dim=1024,
+    encode_attention_dim=640,
+    decode_peak_channels=512,
+    decoder_parameters=555_049_228,
+    parameters=704_688_668,
+    weight_bytes=4,
+)
