@@ -20,10 +20,13 @@ class PipelineSet:
     all cached needs no text encoder at all. `keep_text_encoder` False frees it after each use.
     """
 
+    elsewhere: tuple[str, ...] = ()
+    """Components whose weights do not lie in their folders; a subclass that names some hands them to `_load`."""
+
     def __init__(
         self, *, family: Family, folder: Path, device: torch.device, dtype: torch.dtype, keep_text_encoder: bool
     ) -> None:
-        self._index = weights.check_folder(folder)
+        self._index = weights.check_folder(folder, elsewhere=self.elsewhere)
         self._family = family
         self._folder = folder
         self._keep_text_encoder = keep_text_encoder

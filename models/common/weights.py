@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _FULL_DIGEST_BYTES = 2**28  # beyond 256 MiB the headers and sizes stand for the content; reading 50 GiB takes minutes
 
 
-def check_folder(folder: Path) -> dict[str, Any]:
+def check_folder(folder: Path, *, elsewhere: Collection[str] = ()) -> dict[str, Any]:
     """Checks every component that `model_index.json` names; returns that index.
+
+    Components in `elsewhere` have their weights in files of another layout, which their family checks.
 
     Raises `WeightsError` naming the file that is missing, truncated, malformed or a pickle.
     """
@@ -30,7 +32,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
         if path.suffix in PICKLE_SUFFIXES:
             raise WeightsError(path, "pickle files are refused: weights are safetensors only")
     for name, entry in index.items():
-        if isinstance(entry, list) and entry[0] is not None:
+        if isinstance(entry, list) and entry[0] is not None and name not in elsewhere:
             _check_component(folder / name, class_name=str(entry[1]))
     return index
 
