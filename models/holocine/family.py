@@ -38,6 +38,7 @@ class HoloCineFamily:
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
     vae_dtype: torch.dtype | None = torch.float32
+    decodes_loop_latents = False
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {
         "default": holocine_schedule,
