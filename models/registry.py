@@ -36,7 +36,7 @@ def load(
 
 def _shipped(spec: ModelSpec) -> Path:
     """The folder of an embedded model, or of its stand-in where the trained one has not been put there."""
-    folder = CHECKPOINTS / spec.id
+    folder = CHECKPOINTS / spec.weights.repo
     if not spec.embedded:
         raise WeightsError(folder, f"{spec.id} is not shipped: its weights have to be fetched")
     if folder.is_dir() or spec.id != STAND_IN_FOR:
