@@ -62,9 +62,7 @@ class Fleet(Construct):
             role=self.role,
             security_group=network.security_group,
             associate_public_ip_address=None if settings.isolated_network else True,
-            user_data=ec2.UserData.custom(
-                boot_script({**environment, "REVALIDA_AGENT_VERSION": settings.agent_version})
-            ),
+            user_data=ec2.UserData.custom(boot_script(environment)),
             require_imdsv2=True,
             http_tokens=ec2.LaunchTemplateHttpTokens.REQUIRED,
             http_put_response_hop_limit=1,
@@ -152,6 +150,7 @@ def _acknowledge_group(group: autoscaling.AutoScalingGroup) -> None:
 
 def boot_script(environment: Mapping[str, str]) -> str:
     """User data: writes the agent's environment file, then runs cdk/boot/boot.sh as it is."""
-    lines = "\n".join(f"{name}={value}" for name, value in sorted(environment.items()))
+    # Single quotes: both bash and systemd read them, and a JSON list must reach the agent as it is.
+    lines = "\n".join(f"{name}='{value}'" for name, value in sorted(environment.items()))
     header = f"#!/usr/bin/env bash\ncat > /etc/revalida-agent.env <<'ENVIRONMENT'\n{lines}\nENVIRONMENT\n"
     return header + _BOOT_SCRIPT.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """The one archive that all functions share: our code and its dependencies, bundled by pip without Docker.
 
-Bundles stand under `.build/lambda/<hash of all inputs>`; a second synthesis finds its bundle there and runs no pip.
+Bundles stand under `.build/`, named by the hash of their inputs; a second synthesis finds its bundle there.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,32 +26,49 @@ def build_bundle(runtime: str, architecture: str, *, root: Path = ROOT) -> Path:
 
     Raises subprocess.CalledProcessError when pip finds no binary wheel of a pinned dependency for that platform.
     """
-    target = root / ".build" / "lambda" / _fingerprint(root, runtime, architecture)
+    dependencies = _dependencies(root, runtime, architecture)
+    sources = list(_source_files(root))
+    digest = hashlib.sha256(dependencies.name.encode())
+    for relative in sources:
+        digest.update(f"{relative}\n".encode())
+        digest.update(hashlib.sha256((root / relative).read_bytes()).digest())
+
+    def fill(bundle: Path) -> None:
+        shutil.copytree(dependencies, bundle)
+        for relative in sources:
+            destination = bundle / relative
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / relative, destination)
+
+    return _built_once(root / ".build" / "lambda" / digest.hexdigest()[:16], fill)
+
+
+def _dependencies(root: Path, runtime: str, architecture: str) -> Path:
+    """The installed dependencies alone, so that a change of our code runs no pip."""
+    requirements = root / REQUIREMENTS
+    digest = hashlib.sha256(f"{runtime} {architecture}\n".encode() + requirements.read_bytes())
+
+    def fill(target: Path) -> None:
+        _install(requirements, target, runtime, architecture)
+
+    return _built_once(root / ".build" / "lambda-dependencies" / digest.hexdigest()[:16], fill)
+
+
+def _built_once(target: Path, fill: Callable[[Path], None]) -> Path:
+    """`target`, filled if it is not there yet."""
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Made beside its place and renamed, so that an interrupted bundling never passes for a finished one.
+    # Made beside its place and renamed, so that an interrupted build never passes for a finished one.
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        unfinished = Path(scratch) / "bundle"
-        _install_dependencies(root / REQUIREMENTS, unfinished, runtime, architecture)
-        for relative in _source_files(root):
-            destination = unfinished / relative
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / relative, destination)
+        unfinished = Path(scratch) / "unfinished"
+        fill(unfinished)
         try:
             unfinished.rename(target)
         except OSError:
-            if not target.is_dir():  # else another synthesis was first, with the same content
+            if not target.is_dir():  # else another process was first, with the same content
                 raise
     return target
-
-
-def _fingerprint(root: Path, runtime: str, architecture: str) -> str:
-    digest = hashlib.sha256(f"{runtime} {architecture}\n".encode())
-    for relative in _source_files(root):
-        digest.update(f"{relative}\n".encode())
-        digest.update(hashlib.sha256((root / relative).read_bytes()).digest())
-    return digest.hexdigest()[:16]
 
 
 def _source_files(root: Path) -> Iterator[Path]:
@@ -63,7 +80,7 @@ def _source_files(root: Path) -> Iterator[Path]:
                 yield file.relative_to(root)
 
 
-def _install_dependencies(requirements: Path, target: Path, runtime: str, architecture: str) -> None:
+def _install(requirements: Path, target: Path, runtime: str, architecture: str) -> None:
     machine = _MANYLINUX_MACHINE[architecture]
     # Newest first: pip takes a wheel of any of the named platforms; Amazon Linux 2023 has glibc 2.34.
     platforms = [f"--platform=manylinux_2_{glibc}_{machine}" for glibc in (34, 28, 17)]

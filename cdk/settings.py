@@ -112,7 +112,7 @@ class FleetSettings(_Settings):
     max_usd_per_hour: Annotated[float, Field(gt=0)]
     max_usd_per_month: Annotated[float, Field(gt=0)]
     latency_target_s: Annotated[int, Field(ge=60)]
-    idle_timeout_s: Annotated[int, Field(ge=1)]
+    idle_limit_s: Annotated[int, Field(ge=1)]
     root_volume_gib: Annotated[int, Field(ge=50)]
     image_parameter: Annotated[str, Field(pattern=r"^/aws/service/")]
     agent_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]

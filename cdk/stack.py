@@ -111,22 +111,32 @@ class VideoStack(Stack):
             "Fleet",
             group_name=self._asg_name,
             network=network,
-            environment={**self._environment, "AWS_DEFAULT_REGION": settings.region, **self._limits},
+            environment=self._agent_environment,
             alerts=self.alerts.topic,
             settings=settings.fleet,
         )
         grant_agent(self.fleet, self.storage, self.queues)
 
     @property
+    def _agent_environment(self) -> dict[str, str]:
+        """What an instance's agent is told; the local system reads it from the output of the same name."""
+        fleet = self._settings.fleet
+        return {
+            **self._environment,
+            "AWS_DEFAULT_REGION": self._settings.region,
+            "REVALIDA_AGENT_VERSION": fleet.agent_version,
+            "REVALIDA_IDLE_LIMIT_S": str(fleet.idle_limit_s),
+        }
+
+    @property
     def _limits(self) -> dict[str, str]:
-        """What the planner and the sweeper keep to; the agents know the idle time-out by the same name."""
+        """What the planner and the sweeper keep to."""
         fleet, scaling = self._settings.fleet, self._settings.scaling
         return {
             "REVALIDA_MAX_INSTANCES": str(fleet.max_instances),
             "REVALIDA_MAX_USD_PER_HOUR": str(fleet.max_usd_per_hour),
             "REVALIDA_MAX_USD_PER_MONTH": str(fleet.max_usd_per_month),
             "REVALIDA_LATENCY_TARGET_S": str(fleet.latency_target_s),
-            "REVALIDA_IDLE_TIMEOUT_S": str(fleet.idle_timeout_s),
             "REVALIDA_TARGET_BACKLOG_S": str(scaling.target_backlog_s),
             "REVALIDA_SLOTS_PER_INSTANCE": str(scaling.slots_per_instance),
             "REVALIDA_RESEND_AFTER_S": str(scaling.resend_after_s),
@@ -205,6 +215,7 @@ class VideoStack(Stack):
             "TableName": self.storage.table.table_name,
             "AsgName": self._asg_name,
             "QueuePrefix": self._settings.prefix,
+            "AgentEnvironment": self.to_json_string(self._agent_environment),
         }.items():
             CfnOutput(self, name, value=value)
 

@@ -1,0 +1,62 @@
+# The ways into the project. `make run` and `make test` do their own set-up on a fresh clone.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CDK := node_modules/.bin/cdk
+# Stamps are newer than what they were made of, so that a second set-up takes no time.
+PYTHON_STAMP := $(VENV)/.installed
+NODE_STAMP := node_modules/.installed
+
+# Two cores: let no library take them all for itself.
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help setup run test test-unit test-e2e lint synth deploy docs-gen clean-local
+
+help: ## What there is to make
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(PYTHON_STAMP) $(NODE_STAMP) ## Install the pinned dependencies into .venv and node_modules
+
+$(PYTHON_STAMP): requirements.txt requirements-dev.txt
+	@scripts/check-tools.sh $(PYTHON)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(NODE_STAMP): package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+run: setup ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
+	@exec $(BIN)/python -m local
+
+test: setup ## All tests: unit, template, import rules, end-to-end
+	$(BIN)/python -m pytest
+
+test-unit: setup ## The tests that need no running system
+	$(BIN)/python -m pytest -n 2 --ignore=tests/e2e
+
+test-e2e: setup ## The tests against the running local system
+	$(BIN)/python -m pytest tests/e2e
+
+lint: setup ## ruff (lint and format) and mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+synth: setup ## The CloudFormation template for AWS, into cdk.out/
+	$(CDK) synth --quiet --no-notices
+
+deploy: setup ## Deploy to the AWS account of the current credentials
+	$(CDK) deploy --no-notices
+
+docs-gen: setup ## Write the generated documents: OpenAPI, event schemas
+	$(BIN)/python -m scripts.generate_docs
+
+clean-local: ## Wipe the local system's state: jobs, videos, keys
+	@scripts/clean-local.sh
