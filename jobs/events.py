@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.job import Job
+from jobs.job import DEFAULT_OWNER, Job
 from jobs.request import RequestBody
 from jobs.states import State, is_terminal
 from jobs.view import VideoView, video_view
@@ -64,7 +64,7 @@ class RequestedDetail(_Detail):
     the event's own id does."""
 
     version: Literal["1"] = "1"
-    owner: str = Field(default="default", min_length=1, max_length=100)
+    owner: str = Field(default=DEFAULT_OWNER, min_length=1, max_length=100)
     request_id: str | None = Field(default=None, min_length=1, max_length=200)
     request: RequestBody
 

@@ -48,9 +48,10 @@ class Instance(_Record):
 
 
 class Abilities(_Record):
-    """What instances of a kind can run, as one of them last reported."""
+    """What instances of a kind can run, as one of them last reported. `slot` is what a worker owns there (`A10Gx1`)."""
 
     kind: str
+    slot: str
     reported_at: float
     abilities: tuple[Ability, ...] = Field(default=())
 
@@ -79,9 +80,9 @@ class FleetStore:
         """The instance ends in good order."""
         self.client.delete_item(TableName=self.table, Key=items.marshal(items.instance_key(instance_id)))
 
-    def report_abilities(self, kind: str, abilities: tuple[Ability, ...]) -> None:
+    def report_abilities(self, kind: str, *, slot: str, abilities: tuple[Ability, ...]) -> None:
         """What instances of this kind can run; stays known when none is running."""
-        record = Abilities(kind=kind, reported_at=self._now(), abilities=abilities)
+        record = Abilities(kind=kind, slot=slot, reported_at=self._now(), abilities=abilities)
         self._put({**items.abilities_key(kind), **record.model_dump(mode="json", exclude_none=True)})
 
     def instances(self) -> list[Instance]:

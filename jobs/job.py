@@ -9,11 +9,13 @@ from jobs.states import State
 
 Phase = Literal["load", "encode", "denoise", "decode", "upload"]
 AttemptOutcome = Literal["running", "completed", "interrupted", "lost", "crashed", "failed", "cancelled"]
+DEFAULT_OWNER = "default"  # whose jobs come through doors that know no key: the drop folder, the bus
 Door = Literal["api", "drop_folder", "event"]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Fields that a newer release wrote are passed over: two releases run side by side while one is deployed.
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class JobError(_Record):
@@ -24,7 +26,9 @@ class JobError(_Record):
 
 
 class Source(_Record):
-    """The door a job came through; the drop folder's fields say where its results go."""
+    """The door a job came through; the drop folder's fields say where its results go.
+
+    `nth` counts, from 1, the requests that begin on the same line of a dropped file."""
 
     door: Door
     bucket: str | None = None
@@ -32,6 +36,7 @@ class Source(_Record):
     version_id: str | None = None
     etag: str | None = None
     line: int | None = None
+    nth: int = 1
     event_id: str | None = None
 
 
@@ -65,10 +70,12 @@ class Outputs(_Record):
 
 
 class Estimate(_Record):
-    """What was predicted at acceptance: seconds of work on a slot, and US$."""
+    """What was predicted at acceptance: seconds of work on a slot, and US$ where its price is known."""
 
+    slot: str
     seconds: float
-    cost_usd: float
+    load_s: float
+    cost_usd: float | None = None
 
 
 class Job(_Record):

@@ -67,9 +67,9 @@ Metadata = Annotated[
 
 
 class RequestBody(_Strict):
-    """The body of `POST /v1/videos`, and of every other door. Only `model` and one of `prompt`, `shots` are needed."""
+    """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed."""
 
-    model: Annotated[str, Field(min_length=1, max_length=100)]
+    model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
     shots: Annotated[list[ShotBody], Field(min_length=1, max_length=MAX_SHOTS)] | None = None
     continuity: Continuity = "cut"
@@ -98,7 +98,7 @@ class VideoRequest(BaseModel):
     `size` is `<width>x<height>` in pixels; a single prompt has no `shots`. `num_frames` counts the video, or, on models
     that make shots one by one, a shot that does not give its own (here all of them do: see `jobs.shot_plan`)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     model: str
     prompt: str

@@ -64,16 +64,14 @@ def receipt(inbox_key: str) -> str:
     return f"{outbox_base(inbox_key)}.receipt.json"
 
 
-def outbox_video(inbox_key: str, line: int) -> str:
-    """The finished video of the prompt on `line` of a dropped file."""
-    return f"{outbox_base(inbox_key)}.{line}.mp4"
+def rejected_receipt(identity: str) -> str:
+    """The receipt of a file whose path has no counterpart below `outbox/`."""
+    return f"{OUTBOX}rejected/{identity}.receipt.json"
 
 
-def outbox_thumbnail(inbox_key: str, line: int) -> str:
-    """Its thumbnail."""
-    return f"{outbox_base(inbox_key)}.{line}.jpg"
+def outbox_result(inbox_key: str, line: int, nth: int, extension: Literal["mp4", "jpg", "json"]) -> str:
+    """Video, thumbnail or result file (the job as the API shows it) of the prompt on `line` of a dropped file.
 
-
-def outbox_result(inbox_key: str, line: int) -> str:
-    """Its result file: the job as the API shows it, finished or failed."""
-    return f"{outbox_base(inbox_key)}.{line}.json"
+    `nth` tells apart the requests that begin on one line: the second one's video is `<file name>.<line>-2.mp4`."""
+    place = f"{line}" if nth == 1 else f"{line}-{nth}"
+    return f"{outbox_base(inbox_key)}.{place}.{extension}"

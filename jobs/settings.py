@@ -16,6 +16,8 @@ class Settings(BaseSettings):
     event_bus: str
     queue_prefix: str
     asg_name: str
+    instance_types: tuple[str, ...]  # JSON: what the fleet may consist of
+    default_model: str  # of requests that name none
 
 
 @lru_cache(maxsize=1)

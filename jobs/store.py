@@ -113,6 +113,21 @@ class JobStore:
         """All jobs of a state, oldest first (by the index: an instant behind the table)."""
         return self._query("by_state", "gsi2pk", f"STATE#{status}", start=None, forward=True, page=PAGE)
 
+    def queued_before(self, job: Job) -> int:
+        """How many queued jobs of the same model are older."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName="by_state",
+            KeyConditionExpression="gsi2pk = :state AND gsi2sk < :id",
+            FilterExpression="#request.#model = :model",
+            ExpressionAttributeNames={"#request": "request", "#model": "model"},
+            ExpressionAttributeValues=items.marshal(
+                {":state": f"STATE#{State.QUEUED}", ":id": job.id, ":model": job.model}
+            ),
+            Select="COUNT",
+        )
+        return sum(page["Count"] for page in pages)
+
     def _query(
         self, index: str, attribute: str, value: str, *, start: dict[str, str] | None, forward: bool, page: int
     ) -> Iterator[Job]:

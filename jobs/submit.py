@@ -34,6 +34,7 @@ class Submitter:
     queues: JobQueues
     admit: Admission
     keep_image: ImageSink
+    default_model: str
     now: Callable[[], float] = clock.now
 
     def submit(
@@ -44,13 +45,14 @@ class Submitter:
         source: Source,
         idempotency_key: str | None = None,
         is_retry: bool = False,
+        texts: bool = False,
         key_lifetime_s: float = idempotency.KEY_LIFETIME_S,
     ) -> Job:
         """Accept a request, or return the job that it made before.
 
-        `is_retry`: the client says that it repeats a request, which had no key. Raises RequestError, and
-        IdempotencyConflict if the key came with another request before."""
-        body = parse(raw)
+        `is_retry`: the client says that it repeats a request, which had no key. `texts`: see `parse`.
+        Raises RequestError, and IdempotencyConflict if the key came with another request before."""
+        body = parse(raw, texts=texts)
         key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body), key_lifetime_s)
         known = self._known(key, is_retry=is_retry)
         if known is not None:
@@ -87,7 +89,7 @@ class Submitter:
 
     def _new_job(self, body: RequestBody, owner: str, source: Source) -> Job:
         now = self.now()
-        request = resolve(body, now=now)
+        request = resolve(body, default_model=self.default_model, now=now)
         estimate = self.admit(request)
         if request.image is not None:
             # Last, so that a refused request leaves nothing behind.

@@ -33,15 +33,17 @@ _PYDANTIC_PARTS = {"str", "float", "[key]"}  # the arms of a union, the key of a
 _TYPE_ERROR = re.compile(r"_type$|_from_float$|^string_unicode$")
 
 
-def parse(raw: object) -> RequestBody:
-    """Check the form of a request. Raises RequestError naming the field."""
+def parse(raw: object, *, texts: bool = False) -> RequestBody:
+    """Check the form of a request. `texts`: its values are strings (a form, a CSV row), read by each field's type.
+
+    Raises RequestError naming the field."""
     if not isinstance(raw, Mapping):
         raise RequestError(
             "The request must be an object with fields such as 'model' and 'prompt'.", code="invalid_type"
         )
     check_depth(raw)
     try:
-        return RequestBody.model_validate(raw)
+        return RequestBody.model_validate(raw, strict=not texts)
     except ValidationError as error:
         raise request_error(error) from error
 
@@ -88,18 +90,13 @@ def param_of(location: tuple[int | str, ...]) -> str:
     return path
 
 
-def resolve(body: RequestBody, *, now: float) -> VideoRequest:
+def resolve(body: RequestBody, *, default_model: str, now: float) -> VideoRequest:
     """Check a request against its model and fill in the defaults. Raises RequestError."""
-    spec = _spec(body.model)
+    spec = _spec(default_model if body.model is None else body.model)
     try:
         return _resolve(spec, body, now)
     except SpecViolation as violation:
         raise RequestError(violation.message, param=violation.param, code=violation.code) from violation
-
-
-def validate(raw: object, *, now: float) -> VideoRequest:
-    """`parse` and `resolve`."""
-    return resolve(parse(raw), now=now)
 
 
 def _spec(model: str) -> ModelSpec:

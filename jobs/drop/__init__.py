@@ -1,0 +1,1 @@
+"""The drop folder: files below `inbox/` to jobs, receipts and results (formats: docs/drop-folder.md)."""

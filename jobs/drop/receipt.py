@@ -1,0 +1,57 @@
+"""The receipt of a dropped file: one entry a prompt, accepted or rejected (DESIGN.md has the contract)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from jobs.errors import RequestError
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReceiptSource(_Record):
+    """The object, exactly: another version of it is another drop."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+
+
+class ReceiptError(_Record):
+    """Why an entry was rejected."""
+
+    message: str
+    param: str | None
+    code: str
+
+
+class Accepted(_Record):
+    """A prompt that became a job."""
+
+    line: int
+    status: Literal["accepted"] = "accepted"
+    job_id: str
+
+
+class Rejected(_Record):
+    """A prompt that did not."""
+
+    line: int
+    status: Literal["rejected"] = "rejected"
+    error: ReceiptError
+
+
+class Receipt(_Record):
+    """What became of a dropped file. A file that cannot be read at all has one rejected entry."""
+
+    version: Literal["1"] = "1"
+    source: ReceiptSource
+    entries: tuple[Accepted | Rejected, ...]
+
+
+def rejected(line: int, error: RequestError) -> Rejected:
+    """The entry of a prompt that was refused."""
+    return Rejected(line=line, error=ReceiptError(message=error.message, param=error.param, code=error.code))

@@ -1,0 +1,28 @@
+"""What a drop gets back: videos, thumbnails and results beside the receipt."""
+
+from jobs import aws, s3_keys
+from jobs.job import Job
+from jobs.view import video_view
+
+
+def deliver(job: Job) -> list[str]:
+    """Copy an ended job's video and thumbnail below `outbox/` and write its result file. Returns the keys written.
+
+    Safe to repeat: the same job writes the same keys. A job of another door is none of ours: nothing is written."""
+    source = job.source
+    if source.bucket is None or source.key is None or source.line is None:
+        return []
+    written: list[str] = []
+    if job.outputs is not None:
+        copies = (
+            (job.outputs.video, s3_keys.outbox_result(source.key, source.line, source.nth, "mp4")),
+            (job.outputs.thumbnail, s3_keys.outbox_result(source.key, source.line, source.nth, "jpg")),
+        )
+        for original, copy in copies:
+            aws.s3().copy(CopySource={"Bucket": job.outputs.bucket, "Key": original}, Bucket=source.bucket, Key=copy)
+            written.append(copy)
+    # Last: who sees the result finds the video there.
+    result = s3_keys.outbox_result(source.key, source.line, source.nth, "json")
+    body = video_view(job).model_dump_json(indent=2).encode()
+    aws.s3().put_object(Bucket=source.bucket, Key=result, Body=body, ContentType="application/json")
+    return [*written, result]

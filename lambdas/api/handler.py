@@ -1,0 +1,57 @@
+"""The HTTP API: routes, and the one place that turns errors into answers."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs.errors import JobNotFound, RequestError, WriteContention
+from lambdas.api import fleet, models, openapi_route, videos
+from lambdas.api.http import ApiError, error_answer, request_error_answer
+
+logger = Logger()
+app = APIGatewayHttpResolver()
+for part in (models, videos, fleet, openapi_route):  # models first: `/v1/videos/estimate` is no video's id
+    app.include_router(part.router)
+
+
+def _on_request_error(error: RequestError) -> Response[str]:
+    return request_error_answer(error)
+
+
+def _on_api_error(error: ApiError) -> Response[str]:
+    return error_answer(error.status, error.message, code=error.code, kind=error.kind)
+
+
+def _on_job_not_found(_error: JobNotFound) -> Response[str]:
+    # The id is not repeated: it is the caller's text.
+    return error_answer(404, "No video with this id.", code="video_not_found", param="video_id")
+
+
+def _on_contention(_error: WriteContention) -> Response[str]:
+    return error_answer(429, "Too many changes of this video at once; try again.", code="busy", kind="rate_limit_error")
+
+
+def _on_unknown_route(_error: NotFoundError) -> Response[str]:
+    return error_answer(404, "Unknown request URL; see /v1/openapi.json.", code="unknown_url")
+
+
+def _on_anything_else(error: Exception) -> Response[str]:
+    logger.exception("unexpected", exc_info=error)
+    return error_answer(500, "The server had an error.", code="server_error", kind="server_error")
+
+
+app.exception_handler(RequestError)(_on_request_error)
+app.exception_handler(ApiError)(_on_api_error)
+app.exception_handler(JobNotFound)(_on_job_not_found)
+app.exception_handler(WriteContention)(_on_contention)
+app.exception_handler(Exception)(_on_anything_else)
+app.not_found(_on_unknown_route)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one HTTP request (payload format 2.0)."""
+    return app.resolve(event, context)

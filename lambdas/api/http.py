@@ -1,0 +1,81 @@
+"""Between API Gateway and the domain: bodies in, answers out, errors in OpenAI's shape."""
+
+import base64
+import binascii
+import json
+from typing import Any, NamedTuple
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from jobs.errors import IdempotencyConflict, RequestError
+from jobs.form import from_form
+from jobs.json_text import NotJson, decode_json
+
+JSON = "application/json"
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+class Body(NamedTuple):
+    """A request's body; `texts`: its values are strings, to be read by their fields' types."""
+
+    raw: Any
+    texts: bool
+
+
+class ApiError(Exception):
+    """An answer other than 200 that is no fault of a field."""
+
+    def __init__(self, status: int, message: str, *, kind: str = "invalid_request_error", code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        self.code = code
+
+
+def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[str]:
+    """A JSON answer."""
+    return Response(
+        status_code=status, content_type=JSON, body=json.dumps(body, ensure_ascii=False), headers=dict(headers or {})
+    )
+
+
+def error_answer(
+    status: int, message: str, *, param: str | None = None, code: str | None = None, kind: str = "invalid_request_error"
+) -> Response[str]:
+    """An error, always `{"error": {message, type, param, code}}`."""
+    return answer({"error": {"message": message, "type": kind, "param": param, "code": code}}, status=status)
+
+
+def request_error_answer(error: RequestError) -> Response[str]:
+    """400, except that an idempotency key's conflict is a 422: the SDK would repeat a 409."""
+    status = 422 if isinstance(error, IdempotencyConflict) else 400
+    return error_answer(status, error.message, param=error.param, code=error.code)
+
+
+def read_body(event: APIGatewayProxyEventV2) -> Body:
+    """The body by its content type: JSON, or a form. Raises RequestError."""
+    data = _bytes(event)
+    content_type = event.headers.get("content-type", JSON)
+    kind = content_type.split(";", 1)[0].strip().lower()
+    if kind in FORMS:
+        return Body(from_form(data, content_type), texts=True)
+    if kind != JSON:
+        raise RequestError("The body must be JSON or a form.", code="unsupported_content_type")
+    try:
+        return Body(decode_json(data.decode()), texts=False)
+    except UnicodeDecodeError as error:
+        raise RequestError("The body is not UTF-8.", code="invalid_json") from error
+    except NotJson as error:
+        raise RequestError(str(error), code="invalid_json") from error
+
+
+def _bytes(event: APIGatewayProxyEventV2) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body)
+    except binascii.Error as error:
+        raise RequestError("The body cannot be read.", code="invalid_body") from error

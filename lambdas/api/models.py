@@ -1,0 +1,64 @@
+"""`/v1/models`: the catalog, with what this fleet can run, and quotes."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from jobs import clock
+from jobs.settings import settings
+from jobs.validation import parse, resolve
+from lambdas import services
+from lambdas.api.auth import owner_of
+from lambdas.api.http import ApiError, answer, read_body
+from lambdas.api.routing import new_router
+from lambdas.api.views import EstimateView, model_view
+from models import catalog
+
+router = new_router()
+
+
+@router.get("/v1/models")
+def list_models() -> Response[str]:
+    """Every model of the catalog, and whether it can run here."""
+    owner_of(router.current_event)
+    return answer({"object": "list", "data": [_shown(spec) for spec in catalog.all_models()]})
+
+
+@router.get("/v1/models/<model_id>")
+def retrieve_model(model_id: str) -> Response[str]:
+    """One model."""
+    owner_of(router.current_event)
+    try:
+        return answer(_shown(catalog.get(model_id)))
+    except catalog.UnknownModel as unknown:
+        raise ApiError(404, "No such model.", code="model_not_found") from unknown
+
+
+@router.post("/v1/videos/estimate")
+def estimate() -> Response[str]:
+    """What a request would take and cost, and whether the fleet can run it; creates nothing."""
+    event = router.current_event
+    owner_of(event)
+    body = read_body(event)
+    request = resolve(parse(body.raw, texts=body.texts), default_model=settings().default_model, now=clock.now())
+    verdict = services.admission().feasible(request)
+    predicted = services.admission().estimate(request)
+    view = EstimateView(
+        model=request.model,
+        feasible=verdict.runnable,
+        reason=verdict.reason,
+        slot=predicted.slot,
+        compute_seconds=round(predicted.seconds, 3),
+        load_seconds=round(predicted.load_s, 3),
+        cost_usd=predicted.cost_usd,
+        size=request.size,
+        num_frames=request.total_frames,
+        fps=request.fps,
+        num_inference_steps=request.num_inference_steps,
+    )
+    return answer(view.model_dump(mode="json"))
+
+
+def _shown(spec: catalog.ModelSpec) -> dict[str, Any]:
+    verdict = services.admission().runnable(spec)
+    return model_view(spec, runnable=verdict.runnable, reason=verdict.reason).model_dump(mode="json")

@@ -1,0 +1,193 @@
+"""The OpenAPI 3.1 description, made from the models that check and show: `python -m lambdas.api.openapi` writes
+`docs/openapi.json`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from jobs.ids import JOB_ID_PATTERN
+from jobs.request import RequestBody
+from jobs.s3_keys import ASSET_FILES
+from jobs.states import State
+from jobs.view import VideoView
+from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
+from lambdas.api.views import (
+    ErrorView,
+    EstimateView,
+    FleetView,
+    ModelListView,
+    ModelView,
+    VideoDeletedView,
+    VideoListView,
+)
+
+PATH = Path(__file__).parents[2] / "docs" / "openapi.json"
+_SHOWN: tuple[type[BaseModel], ...] = (
+    ErrorView,
+    EstimateView,
+    FleetView,
+    ModelListView,
+    ModelView,
+    VideoDeletedView,
+    VideoListView,
+    VideoView,
+)
+_ERRORS = {
+    400: "Bad request; `param` names the field",
+    401: "No API key, or not a valid one",
+    404: "Not there, or another owner's",
+    422: "The idempotency key came with another request before",
+    429: "Too many requests at once",
+    500: "The server had an error",
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    shown, schemas = models_json_schema(
+        [(RequestBody, "validation"), *((model, "serialization") for model in _SHOWN)],
+        ref_template="#/components/schemas/{model}",
+    )
+    del shown
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Revalida Video",
+            "version": "1",
+            "description": "The OpenAI Videos dialect, and what it lacks: cancel, quotes, ETA, cost, multi-shot.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": dict(sorted(schemas["$defs"].items())),
+        },
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/v1/videos": {
+            "post": _operation("createVideo", "Make a video", VideoView, errors=(400, 401, 422, 429), body=True),
+            "get": _operation("listVideos", "List videos", VideoListView, errors=(400, 401), parameters=_list_query()),
+        },
+        "/v1/videos/estimate": {
+            "post": _operation("estimateVideo", "What it would take and cost", EstimateView, (400, 401), body=True)
+        },
+        "/v1/videos/{video_id}": {
+            "get": _operation("retrieveVideo", "One video", VideoView, (401, 404), [_video_id()]),
+            "delete": _operation("deleteVideo", "Delete it", VideoDeletedView, (401, 404), [_video_id()]),
+        },
+        "/v1/videos/{video_id}/content": {"get": _content()},
+        "/v1/videos/{video_id}/cancel": {
+            "post": _operation("cancelVideo", "Cancel it", VideoView, (400, 401, 404, 429), [_video_id()])
+        },
+        "/v1/models": {"get": _operation("listModels", "The catalog", ModelListView, (401,))},
+        "/v1/models/{model_id}": {
+            "get": _operation("retrieveModel", "One model", ModelView, (401, 404), [_parameter("model_id", "path")])
+        },
+        "/v1/fleet": {"get": _operation("fleet", "Instances and backlog", FleetView, (401,))},
+        "/v1/openapi.json": {"get": _description()},
+    }
+
+
+def _operation(
+    name: str,
+    summary: str,
+    shown: type[BaseModel],
+    errors: tuple[int, ...],
+    parameters: list[dict[str, Any]] | None = None,
+    *,
+    body: bool = False,
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": _json_response(summary, shown.__name__), **_error_responses(errors)},
+    }
+    if parameters:
+        operation["parameters"] = list(parameters)
+    if body:
+        operation["parameters"] = [*operation.get("parameters", []), _idempotency_key()]
+        operation["requestBody"] = _request_body()
+    return operation
+
+
+def _request_body() -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/RequestBody"}
+    form = {
+        "type": "object",
+        "description": "The fields of RequestBody as texts, bracketed where nested (`loras[][name]`), or as JSON; "
+        "`input_reference` may be a file.",
+        "properties": {"prompt": {"type": "string"}, "input_reference": {"type": "string"}},
+    }
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}},
+    }
+
+
+def _error_responses(statuses: tuple[int, ...]) -> dict[str, Any]:
+    return {str(status): _json_response(_ERRORS[status], "ErrorView") for status in (*statuses, 500)}
+
+
+def _json_response(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
+def _content() -> dict[str, Any]:
+    variant = _parameter("variant", "query", {"type": "string", "enum": list(ASSET_FILES), "default": "video"})
+    return {
+        "operationId": "videoContent",
+        "summary": "The finished file, by a redirect to a signed URL",
+        "parameters": [_video_id(), variant],
+        "responses": {
+            "302": {"description": "`Location` is the file, for an hour"},
+            **_error_responses((400, 401, 404)),
+        },
+    }
+
+
+def _description() -> dict[str, Any]:
+    schema = {"type": "object"}
+    response = {"description": "This document", "content": {"application/json": {"schema": schema}}}
+    return {"operationId": "openapi", "summary": "This document", "security": [], "responses": {"200": response}}
+
+
+def _list_query() -> list[dict[str, Any]]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    return [
+        _parameter("after", "query", {"type": "string", "pattern": JOB_ID_PATTERN}),
+        _parameter("limit", "query", limit),
+        _parameter("order", "query", {"type": "string", "enum": ["asc", "desc"], "default": "desc"}),
+        _parameter("status", "query", {"type": "string", "enum": [str(state) for state in State]}),
+        _parameter("model", "query"),
+    ]
+
+
+def _video_id() -> dict[str, Any]:
+    return _parameter("video_id", "path")
+
+
+def _idempotency_key() -> dict[str, Any]:
+    return _parameter("Idempotency-Key", "header", {"type": "string", "minLength": 1, "maxLength": 255})
+
+
+def _parameter(name: str, where: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema or {"type": "string"}}
+
+
+def text() -> str:
+    """The committed form."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(text())
+    sys.stdout.write(f"{PATH}\n")

@@ -1,0 +1,74 @@
+"""Query parameters, read strictly: a wrong one is a 400 that names it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from jobs.errors import RequestError
+from jobs.ids import is_job_id
+from jobs.s3_keys import ASSET_FILES, Asset
+from jobs.states import State
+from jobs.store import Order
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+
+
+class ListQuery(NamedTuple):
+    """What of the list is asked for."""
+
+    after: str | None
+    limit: int
+    order: Order
+    status: State | None
+    model: str | None
+
+
+def list_query(query: Mapping[str, str]) -> ListQuery:
+    """Raises RequestError."""
+    unknown = set(query) - set(ListQuery._fields)
+    if unknown:
+        name = min(unknown)[:60]
+        raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+    after = query.get("after")
+    if after is not None and not is_job_id(after):
+        raise RequestError("Invalid 'after': no video's id.", param="after")
+    return ListQuery(
+        after,
+        _limit(query.get("limit")),
+        _order(query.get("order", "desc")),
+        _status(query.get("status")),
+        query.get("model"),
+    )
+
+
+def _order(text: str) -> Order:
+    if text == "asc":
+        return "asc"
+    if text == "desc":
+        return "desc"
+    raise RequestError("Invalid 'order': 'asc' or 'desc'.", param="order")
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT):
+        raise RequestError(f"Invalid 'limit': a number from 1 to {MAX_LIMIT}.", param="limit")
+    return int(text)
+
+
+def _status(text: str | None) -> State | None:
+    if text is None:
+        return None
+    if text not in set(State):
+        raise RequestError(f"Invalid 'status': one of {', '.join(State)}.", param="status")
+    return State(text)
+
+
+def variant(query: Mapping[str, str]) -> Asset:
+    """Which file of a video is asked for. Raises RequestError."""
+    text = query.get("variant", "video")
+    for known in ASSET_FILES:
+        if text == known:
+            return known
+    raise RequestError(f"Invalid 'variant': one of {', '.join(ASSET_FILES)}.", param="variant")

@@ -1,0 +1,120 @@
+"""`/v1/videos`: create, list, retrieve, content, delete, cancel."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from jobs import aws, clock, s3_keys
+from jobs.assets import delete_assets
+from jobs.errors import RequestError
+from jobs.eta import eta_seconds, poll_after_ms
+from jobs.job import Job, Source
+from jobs.states import State, is_terminal
+from jobs.view import video_view
+from lambdas import services
+from lambdas.api.auth import owner_of
+from lambdas.api.http import answer, read_body
+from lambdas.api.query import list_query, variant
+from lambdas.api.routing import new_router
+
+router = new_router()
+URL_LIFETIME_S = 3600
+
+
+@router.post("/v1/videos")
+def create() -> Response[str]:
+    """Accept a request; 200 with the video object, as OpenAI answers."""
+    event = router.current_event
+    owner = owner_of(event)
+    body = read_body(event)
+    job = services.submitter().submit(
+        body.raw,
+        owner=owner,
+        source=Source(door="api"),
+        idempotency_key=event.headers.get("idempotency-key"),
+        is_retry=event.headers.get("x-stainless-retry-count", "0") not in {"", "0"},
+        texts=body.texts,
+    )
+    return _shown(job)
+
+
+@router.get("/v1/videos")
+def list_videos() -> Response[str]:
+    """One page of the owner's videos."""
+    event = router.current_event
+    owner = owner_of(event)
+    query = list_query(event.query_string_parameters)
+    page = services.store().list(
+        owner, after=query.after, limit=query.limit, order=query.order, status=query.status, model=query.model
+    )
+    data = [video_view(job).model_dump(mode="json") for job in page.jobs]
+    return answer(
+        {
+            "object": "list",
+            "data": data,
+            "has_more": page.has_more,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+    )
+
+
+@router.get("/v1/videos/<video_id>")
+def retrieve(video_id: str) -> Response[str]:
+    """One video, with its place in the queue and when it will be done."""
+    owner = owner_of(router.current_event)
+    return _shown(services.store().get(video_id, owner=owner))
+
+
+@router.get("/v1/videos/<video_id>/content")
+def content(video_id: str) -> Response[str]:
+    """302 to the file, signed for an hour."""
+    event = router.current_event
+    job = services.store().get(video_id, owner=owner_of(event))
+    kind = variant(event.query_string_parameters)
+    if job.outputs is None:
+        message = f"The video is not ready: its status is '{job.status}'."
+        raise RequestError(message, code="video_not_ready")
+    name = f"{job.id}{s3_keys.ASSET_FILES[kind].removeprefix(kind)}"
+    url = aws.s3().generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": job.outputs.bucket,
+            "Key": getattr(job.outputs, kind),
+            "ResponseContentDisposition": f'inline; filename="{name}"',
+        },
+        ExpiresIn=URL_LIFETIME_S,
+    )
+    return Response(status_code=302, headers={"Location": url, "Cache-Control": "no-store"}, body="")
+
+
+@router.delete("/v1/videos/<video_id>")
+def delete(video_id: str) -> Response[str]:
+    """Remove the record and every file; work on it stops at its next heartbeat."""
+    job = services.store().delete(video_id, owner=owner_of(router.current_event))
+    delete_assets(services.media_bucket(), job.id)
+    return answer({"id": job.id, "deleted": True, "object": "video.deleted"})
+
+
+@router.post("/v1/videos/<video_id>/cancel")
+def cancel(video_id: str) -> Response[str]:
+    """Cancel: at once if queued, within a denoise step if running. Again for a cancelled one changes nothing."""
+    job = services.store().cancel(video_id, owner=owner_of(router.current_event))
+    if is_terminal(job.status) and job.status is not State.CANCELLED:
+        raise RequestError(f"The video has ended: its status is '{job.status}'.", code="video_not_cancellable")
+    return _shown(job)
+
+
+def _shown(job: Job) -> Response[str]:
+    position, eta_s = _forecast(job)
+    view = video_view(job, queue_position=position, eta_seconds=eta_s)
+    return answer(view.model_dump(mode="json"), headers={"openai-poll-after-ms": str(poll_after_ms(eta_s))})
+
+
+def _forecast(job: Job) -> tuple[int | None, float | None]:
+    """Place in the queue (1 is next), and seconds until done."""
+    if is_terminal(job.status):
+        return None, None
+    if job.status is State.IN_PROGRESS:
+        return None, eta_seconds(job, ahead=0, slots=1, now=clock.now())
+    ahead = services.store().queued_before(job)
+    slots = sum(len(instance.slots) for instance in services.fleet().instances())
+    return ahead + 1, eta_seconds(job, ahead=ahead, slots=slots, now=clock.now())

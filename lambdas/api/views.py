@@ -1,0 +1,149 @@
+"""What the API shows beside videos: models, quotes, the fleet. The OpenAPI document is generated from these."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from jobs.fleet import Instance
+from jobs.view import VideoView
+from models.catalog import ModelSpec
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorBody(_Shown):
+    """OpenAI's error object."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorView(_Shown):
+    """Every answer from 400 on."""
+
+    error: ErrorBody
+
+
+class VideoListView(_Shown):
+    """One page of videos; `last_id` is the next page's `after`."""
+
+    object: Literal["list"] = "list"
+    data: list[VideoView]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class VideoDeletedView(_Shown):
+    """The answer to a deletion."""
+
+    id: str
+    deleted: bool
+    object: Literal["video.deleted"] = "video.deleted"
+
+
+class FrameRuleView(_Shown):
+    """Valid frame counts: `step` times k plus `offset`, from `min` to `max`."""
+
+    step: int
+    offset: int
+    min: int
+    max: int
+
+
+class LicenceView(_Shown):
+    """The licence of the weights."""
+
+    name: str
+    url: str
+    commercial_use: str
+    note: str
+
+
+class ModelView(_Shown):
+    """OpenAI's model object and our spec. `runnable` is null until an instance has reported; `reason` says why not."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str
+    title: str
+    tasks: list[str]
+    sizes: list[str]
+    frames: FrameRuleView
+    fps: int
+    default_size: str
+    default_num_frames: int
+    default_num_inference_steps: int
+    max_num_inference_steps: int
+    max_prompt_chars: int
+    max_shots: int
+    supports_lora: bool
+    multi_shot: str
+    licence: LicenceView
+    runnable: bool | None
+    reason: str | None
+
+
+class ModelListView(_Shown):
+    """The catalog."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelView]
+
+
+class EstimateView(_Shown):
+    """A quote. `feasible` is null until an instance has reported what it can run; `cost_usd` without a known price."""
+
+    object: Literal["video.estimate"] = "video.estimate"
+    model: str
+    feasible: bool | None
+    reason: str | None
+    slot: str
+    compute_seconds: float
+    load_seconds: float
+    cost_usd: float | None
+    size: str
+    num_frames: int
+    fps: int
+    num_inference_steps: int
+
+
+class FleetView(_Shown):
+    """The instances heard of lately, and the queued jobs of each model."""
+
+    object: Literal["fleet"] = "fleet"
+    instances: list[Instance]
+    queued: dict[str, int]
+    running: dict[str, int]
+
+
+def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None) -> ModelView:
+    """The catalog's entry as the API shows it."""
+    rule, licence = spec.frame_rule, spec.licence
+    return ModelView(
+        id=spec.id,
+        owned_by=spec.family,
+        title=spec.title,
+        tasks=sorted(spec.tasks),
+        sizes=[str(size) for size in spec.sizes],
+        frames=FrameRuleView(step=rule.step, offset=rule.offset, min=rule.min, max=rule.max),
+        fps=spec.fps,
+        default_size=str(spec.default.size),
+        default_num_frames=spec.default.num_frames,
+        default_num_inference_steps=spec.default.num_inference_steps,
+        max_num_inference_steps=spec.limits.num_inference_steps,
+        max_prompt_chars=spec.limits.prompt_chars,
+        max_shots=spec.limits.shots,
+        supports_lora=spec.supports_lora,
+        multi_shot=spec.multi_shot,
+        licence=LicenceView(
+            name=licence.name, url=licence.url, commercial_use=licence.commercial_use, note=licence.note
+        ),
+        runnable=runnable,
+        reason=reason,
+    )

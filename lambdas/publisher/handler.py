@@ -1,0 +1,37 @@
+"""The table's stream to events on the bus (transactional outbox).
+
+A failed PutEvents fails the batch, and the stream delivers it again: an event may be published twice, with one
+`event_id`, but none is passed over. (Reporting single records would save repeats, and lose events on an emulator that
+ignores the report.)
+"""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs import items
+from jobs.events import EventDetail, changes
+from jobs.job import Job
+from jobs.publish import publish
+from jobs.settings import settings
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Returns how many events were published."""
+    details = [detail for record in event["Records"] for detail in _details(record["dynamodb"])]
+    publish(settings().event_bus, details)
+    return {"published": len(details)}
+
+
+def _details(change: dict[str, Any]) -> list[EventDetail]:
+    if change["Keys"]["sk"]["S"] != "JOB":
+        return []
+    return changes(_job(change.get("OldImage")), _job(change.get("NewImage")))
+
+
+def _job(image: dict[str, Any] | None) -> Job | None:
+    return items.job_from_item(image) if image else None

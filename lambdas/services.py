@@ -1,0 +1,72 @@
+"""What the functions share: the domain's services, wired from the environment on first use."""
+
+from functools import cache
+
+from jobs.admission import Admission
+from jobs.drop.intake import Intake
+from jobs.fleet import FleetStore
+from jobs.images import MediaBucket
+from jobs.keys import KeyStore
+from jobs.queue import JobQueues
+from jobs.settings import settings
+from jobs.store import JobStore
+from jobs.submit import Submitter
+
+
+@cache
+def store() -> JobStore:
+    """The job table."""
+    return JobStore(settings().table)
+
+
+@cache
+def queues() -> JobQueues:
+    """The models' queues."""
+    return JobQueues(settings().queue_prefix)
+
+
+@cache
+def keys() -> KeyStore:
+    """The API keys."""
+    return KeyStore(settings().table)
+
+
+@cache
+def fleet() -> FleetStore:
+    """The fleet's registry."""
+    return FleetStore(settings().table)
+
+
+@cache
+def admission() -> Admission:
+    """Estimates requests, or refuses what the fleet cannot run."""
+    return Admission(fleet=fleet(), instance_types=settings().instance_types)
+
+
+@cache
+def submitter() -> Submitter:
+    """The acceptance path."""
+    return Submitter(
+        store=store(),
+        queues=queues(),
+        admit=admission(),
+        keep_image=MediaBucket(settings().media_bucket),
+        default_model=settings().default_model,
+    )
+
+
+@cache
+def intake() -> Intake:
+    """The drop folder's way in."""
+    return Intake(submitter=submitter(), table=settings().table)
+
+
+def media_bucket() -> str:
+    """The media bucket's name."""
+    return settings().media_bucket
+
+
+def forget() -> None:
+    """Drop everything that was wired, for tests that change the environment."""
+    for service in (store, queues, keys, fleet, admission, submitter, intake, settings):
+        service.cache_clear()

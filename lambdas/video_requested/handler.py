@@ -1,0 +1,44 @@
+"""`Video Requested` on the bus: the third door. A bad request has nobody to answer to: it is logged, not retried."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
+
+from jobs import idempotency
+from jobs.errors import RequestError
+from jobs.events import RequestedDetail
+from jobs.job import Source
+from jobs.validation import check_depth, request_error
+from lambdas import services
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
+    """Returns the job's id, or why there is none."""
+    try:
+        return {"job_id": _submit(event)}
+    except RequestError as error:
+        logger.warning("request refused", extra={"event_id": event.get("id"), "param": error.param, "code": error.code})
+        return {"error": error.message}
+
+
+def _submit(event: dict[str, Any]) -> str:
+    detail = event.get("detail", {})
+    check_depth(detail)
+    try:
+        requested = RequestedDetail.model_validate(detail)
+    except ValidationError as invalid:
+        raise request_error(invalid) from invalid
+    identity = requested.request_id or event["id"]
+    job = services.submitter().submit(
+        detail["request"],
+        owner=requested.owner,
+        source=Source(door="event", event_id=event["id"]),
+        idempotency_key=f"event:{identity}",
+        key_lifetime_s=idempotency.DELIVERY_LIFETIME_S,
+    )
+    return job.id
