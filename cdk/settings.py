@@ -143,6 +143,7 @@ class StackSettings(_Settings):
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     availability_zones: Annotated[tuple[str, ...], Field(min_length=1)]
     alarm_email: str
+    default_model: Annotated[str, Field(min_length=1)]
     data: DataSettings
     queues: QueueSettings
     functions: FunctionSettings

@@ -20,7 +20,7 @@ from cdk.permissions import Permissions
 from cdk.queues import JobQueues
 from cdk.settings import StackSettings
 from cdk.storage import Storage
-from models.catalog import all_models
+from models.catalog import all_models, get
 
 # Seconds that a function may run, where it does more than answer a request: HTTP API itself waits 30 s.
 _FUNCTION_TIMEOUT_S = {
@@ -91,6 +91,7 @@ class VideoStack(Stack):
             "REVALIDA_EVENT_BUS": self._settings.event_bus_name,
             "REVALIDA_QUEUE_PREFIX": self._settings.prefix,
             "REVALIDA_ASG_NAME": self._asg_name,
+            "REVALIDA_DEFAULT_MODEL": get(self._settings.default_model).id,
             "REVALIDA_INSTANCE_TYPES": json.dumps(self._settings.fleet.placement_types),
         }
 

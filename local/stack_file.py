@@ -19,14 +19,13 @@ class StackFile(BaseModel):
     queue_prefix: str
 
     def write(self, path: Path) -> None:
-        """Replaces the file in one step, readable by its owner alone: it holds the key."""
-        unfinished = path.with_suffix(".tmp")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-        unfinished.replace(path)
+        write_private(path, self.model_dump_json(indent=2) + "\n")
 
 
-def read(path: Path) -> StackFile | None:
-    """None where the system was never started. Raises pydantic.ValidationError for a file that is not ours."""
-    return StackFile.model_validate_json(path.read_bytes()) if path.is_file() else None
+def write_private(path: Path, text: str) -> None:
+    """Replaces the file in one step, readable by its owner alone: it holds a key."""
+    unfinished = path.with_suffix(".unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    unfinished.replace(path)

@@ -10,7 +10,7 @@ from types import FrameType
 import uvicorn
 
 from jobs.keys import KeyStore
-from local import aws, stack_file
+from local import aws
 from local.banner import banner
 from local.deployment import Deployer, Deployment
 from local.errors import StepFailed
@@ -19,7 +19,7 @@ from local.front_door import create_app
 from local.lock import exclusive
 from local.ports import free_port, require_free
 from local.settings import LOOPBACK, ROOT, LocalSettings
-from local.stack_file import StackFile
+from local.stack_file import StackFile, write_private
 
 _TICK_S = 1.0
 _USUAL_GATEWAY_PORT = 4566
@@ -38,6 +38,7 @@ class LocalSystem:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         with exclusive(self._settings.directory):
+            self._settings.stack_file.unlink(missing_ok=True)  # it stands for a system that is ready
             require_free(self._settings.port, variable="PORT")
             self._run_with_aws(self._gateway_port())
 
@@ -47,8 +48,7 @@ class LocalSystem:
     def _gateway_port(self) -> int:
         if self._settings.gateway_port is not None:
             return require_free(self._settings.gateway_port, variable="REVALIDA_GATEWAY_PORT")
-        last = stack_file.read(self._settings.stack_file)
-        return free_port(int(last.aws_endpoint.rsplit(":", 1)[1]) if last else _USUAL_GATEWAY_PORT)
+        return free_port(_USUAL_GATEWAY_PORT)
 
     def _run_with_aws(self, port: int) -> None:
         local_aws = aws.LocalAws(self._settings, port=port, command=[sys.executable, "-m", "local.emulator"])
@@ -106,10 +106,12 @@ class LocalSystem:
     def _api_key(self, port: int, table: str) -> str:
         """The key of the last start while the table knows it; else a new one, which is shown this once."""
         keys = KeyStore(table, client=aws.session().client("dynamodb", endpoint_url=aws.endpoint(port)))
-        last = stack_file.read(self._settings.stack_file)
-        if last is not None and keys.find(last.api_key) is not None:
-            return last.api_key
-        return keys.create(owner="default", name="local")
+        remembered = self._settings.directory / "api-key"
+        if remembered.is_file() and keys.find(key := remembered.read_text(encoding="ascii")) is not None:
+            return key
+        key = keys.create(owner="default", name="local")
+        write_private(remembered, key)
+        return key
 
     def _fleet(self, port: int, deployment: Deployment) -> LocalFleet:
         environment = {
