@@ -10,7 +10,7 @@ from jobs.job import Estimate
 from jobs.request import VideoRequest
 from models import catalog, estimate
 from models.catalog import ModelSpec
-from models.estimate import OFFERS, Offer, Slot, Work
+from models.estimate import BOOT_S, OFFERS, Offer, Slot, Work
 
 REPORTS_KEPT_S = 30.0
 
@@ -28,6 +28,7 @@ class Option(NamedTuple):
     instance_type: str
     slot: Slot
     usd_per_hour: float | None
+    boot_s: float
 
 
 class Admission:
@@ -65,6 +66,7 @@ class Admission:
             slot=option.slot.name,
             seconds=predicted.compute_s,
             load_s=predicted.load_s,
+            boot_s=option.boot_s,
             cost_usd=predicted.cost_usd,
         )
 
@@ -92,7 +94,11 @@ class Admission:
         report = self._report(kind)
         slot = _published_slot(offer) if report is None else Slot.parse(report.slot)
         usd = None if offer is None else offer.spot_usd_per_hour
-        return Option(kind, slot, None if offer is None or usd is None else usd * slot.count / offer.gpus)
+        price = None if offer is None or usd is None else usd * slot.count / offer.gpus
+        boot_s = None if report is None else report.boot_s
+        if boot_s is None:
+            boot_s = 0.0 if offer is None else BOOT_S
+        return Option(kind, slot, price, boot_s)
 
     def _report(self, kind: str) -> Abilities | None:
         if self._read_at is None or self._now() - self._read_at > REPORTS_KEPT_S:

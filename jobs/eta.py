@@ -3,7 +3,6 @@
 from jobs.job import Job
 from jobs.states import State
 
-BOOT_S = 150.0  # models.estimate.BOOT_S, kept apart so that a plain GET loads no arithmetic
 MIN_POLL_MS = 500
 MAX_POLL_MS = 15_000
 POLLS_PER_ETA = 20  # a client that asks twenty times on the way is at most 5% late
@@ -18,7 +17,7 @@ def eta_seconds(job: Job, *, ahead: int, slots: int, now: float) -> float | None
     if job.status is not State.QUEUED or job.estimate is None:
         return None
     wait_s = ahead * job.estimate.seconds / max(1, slots)
-    return wait_s + job.estimate.load_s + job.estimate.seconds + (0.0 if slots else BOOT_S)
+    return wait_s + job.estimate.load_s + job.estimate.seconds + (0.0 if slots else job.estimate.boot_s)
 
 
 def _remaining(job: Job, now: float) -> float | None:

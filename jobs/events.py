@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.job import DEFAULT_OWNER, Job
+from jobs.job import Job
 from jobs.request import RequestBody
 from jobs.states import State, is_terminal
 from jobs.view import VideoView, video_view
@@ -59,14 +59,12 @@ class EventDetail(_Detail):
     metadata: dict[str, str] = Field(default_factory=dict)
 
 
-class RequestedDetail(_Detail):
-    """The `detail` of `Video Requested`, the event that asks for a video. `request_id` recognises repeats; without it
-    the event's own id does."""
+class RequestedDetail(RequestBody):
+    """The `detail` of `Video Requested`, the event that asks for a video: a request, as in the API. `request_id`
+    recognises repeats; without it the event's own id does."""
 
     version: Literal["1"] = "1"
-    owner: str = Field(default=DEFAULT_OWNER, min_length=1, max_length=100)
     request_id: str | None = Field(default=None, min_length=1, max_length=200)
-    request: RequestBody
 
 
 def event_id(job_id: str, kind: EventType, attempt: int, step: int | None = None) -> str:

@@ -48,10 +48,13 @@ class Instance(_Record):
 
 
 class Abilities(_Record):
-    """What instances of a kind can run, as one of them last reported. `slot` is what a worker owns there (`A10Gx1`)."""
+    """What instances of a kind can run, as one of them last reported.
+
+    `slot` is what a worker owns there (`A10Gx1`), `boot_s` the seconds from launch to the first poll, measured."""
 
     kind: str
     slot: str
+    boot_s: float | None = None
     reported_at: float
     abilities: tuple[Ability, ...] = Field(default=())
 
@@ -80,9 +83,11 @@ class FleetStore:
         """The instance ends in good order."""
         self.client.delete_item(TableName=self.table, Key=items.marshal(items.instance_key(instance_id)))
 
-    def report_abilities(self, kind: str, *, slot: str, abilities: tuple[Ability, ...]) -> None:
+    def report_abilities(
+        self, kind: str, *, slot: str, abilities: tuple[Ability, ...], boot_s: float | None = None
+    ) -> None:
         """What instances of this kind can run; stays known when none is running."""
-        record = Abilities(kind=kind, slot=slot, reported_at=self._now(), abilities=abilities)
+        record = Abilities(kind=kind, slot=slot, boot_s=boot_s, reported_at=self._now(), abilities=abilities)
         self._put({**items.abilities_key(kind), **record.model_dump(mode="json", exclude_none=True)})
 
     def instances(self) -> list[Instance]:

@@ -70,11 +70,14 @@ class Outputs(_Record):
 
 
 class Estimate(_Record):
-    """What was predicted at acceptance: seconds of work on a slot, and US$ where its price is known."""
+    """What was predicted at acceptance: seconds of work on a slot, and US$ where its price is known.
+
+    `load_s` is for a worker that has to load the model first, `boot_s` for an instance that has to boot first."""
 
     slot: str
     seconds: float
     load_s: float
+    boot_s: float = 0.0
     cost_usd: float | None = None
 
 

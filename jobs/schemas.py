@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.drop.receipt import Accepted, Receipt, ReceiptSource, rejected
 from jobs.errors import RequestError
-from jobs.events import EVENT_SOURCE, REQUESTED, EventType, RequestedDetail, changes
+from jobs.events import EVENT_SOURCE, REQUESTED, EventDetail, EventType, RequestedDetail, changes
 from jobs.job import Estimate, Job, JobError, Outputs, Source
 from jobs.request import VideoRequest
 from jobs.s3_keys import asset
@@ -23,16 +23,14 @@ _T0 = 1_790_000_000.0
 
 def files() -> dict[str, str]:
     """File names and what they hold."""
-    from jobs.events import EventDetail
-
     found = {
-        "video-event.schema.json": _schema(EventDetail.model_json_schema(mode="serialization")),
         "video-requested.schema.json": _schema(RequestedDetail.model_json_schema(mode="validation")),
         "receipt.schema.json": _schema(Receipt.model_json_schema(mode="serialization")),
         "receipt.example.json": _text(_receipt().model_dump(mode="json")),
         "video-requested.example.json": _text(_requested()),
     }
     for kind, event in examples().items():
+        found[f"video-{kind.word}.schema.json"] = _schema(_detail_schema(kind))
         found[f"video-{kind.word}.example.json"] = _text(event)
     return found
 
@@ -57,6 +55,15 @@ def examples() -> dict[EventType, dict[str, Any]]:
         for old, new in story
         for detail in changes(old, new)
     }
+
+
+def _detail_schema(kind: EventType) -> dict[str, Any]:
+    """The detail of one type of event."""
+    schema = EventDetail.model_json_schema(mode="serialization")
+    schema["title"] = kind.value
+    schema["properties"]["type"] = {"const": kind.value, "title": "Type", "type": "string"}
+    del schema["$defs"]["EventType"]
+    return schema
 
 
 def _beat(job: Job, attempt: int, step: int, now: float) -> Job:
@@ -104,7 +111,7 @@ def _outputs() -> Outputs:
 
 
 def _requested() -> dict[str, Any]:
-    detail = {"version": "1", "request_id": "order-4711", "request": {"model": "wan-mini", "prompt": "a blue square"}}
+    detail = {"version": "1", "request_id": "order-4711", "model": "wan-mini", "prompt": "a blue square"}
     return {"source": "my.application", "detail-type": REQUESTED, "detail": detail}
 
 

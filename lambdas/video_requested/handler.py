@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from jobs import idempotency
 from jobs.errors import RequestError
 from jobs.events import RequestedDetail
-from jobs.job import Source
+from jobs.job import DEFAULT_OWNER, Source
+from jobs.request import RequestBody
 from jobs.validation import check_depth, request_error
 from lambdas import services
 
 logger = Logger()
+_ENVELOPE = RequestedDetail.model_fields.keys() - RequestBody.model_fields.keys()
 
 
 @logger.inject_lambda_context
@@ -27,7 +29,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
 
 
 def _submit(event: dict[str, Any]) -> str:
-    detail = event.get("detail", {})
+    detail = event["detail"]
     check_depth(detail)
     try:
         requested = RequestedDetail.model_validate(detail)
@@ -35,8 +37,8 @@ def _submit(event: dict[str, Any]) -> str:
         raise request_error(invalid) from invalid
     identity = requested.request_id or event["id"]
     job = services.submitter().submit(
-        detail["request"],
-        owner=requested.owner,
+        {name: value for name, value in detail.items() if name not in _ENVELOPE},
+        owner=DEFAULT_OWNER,
         source=Source(door="event", event_id=event["id"]),
         idempotency_key=f"event:{identity}",
         key_lifetime_s=idempotency.DELIVERY_LIFETIME_S,

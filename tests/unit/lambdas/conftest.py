@@ -1,0 +1,88 @@
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlencode
+
+import pytest
+
+from lambdas import services
+from lambdas.api.handler import handler
+from tests.unit.jobs.cloud import Cloud, fake_cloud
+
+
+class Context:
+    """What the Lambda runtime hands to a function."""
+
+    function_name = "function"
+    function_version = "1"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-2:123456789012:function:function"
+    aws_request_id = "request"
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with fake_cloud(monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Api:
+    """Calls the API function as API Gateway does (payload format 2.0)."""
+
+    def __init__(self, key: str | None) -> None:
+        self.key = key
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: Any = None,
+        body: str | None = None,
+        base64: bool = False,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        sent = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        if json_body is not None:
+            body = json.dumps(json_body)
+        if body is not None:
+            sent["content-type"] = "application/json"
+        sent |= dict(headers or {})
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": urlencode(query or {}),
+            "headers": sent,
+            "queryStringParameters": dict(query or {}),
+            "requestContext": {"http": {"method": method, "path": path}, "stage": "$default", "requestId": "r"},
+            "body": body,
+            "isBase64Encoded": base64,
+        }
+        answer = handler(event, cast(Any, Context()))
+        text = answer.get("body") or ""
+        named = {name.lower(): value for name, value in answer.get("headers", {}).items()}
+        return Answer(answer["statusCode"], json.loads(text) if text else None, named)
+
+
+@pytest.fixture
+def api(cloud: Cloud) -> Api:
+    return Api(services.keys().create(owner="default", name="tests"))
+
+
+@pytest.fixture
+def other_api(cloud: Cloud) -> Api:
+    """Another tenant's."""
+    return Api(services.keys().create(owner="other", name="tests"))
