@@ -78,7 +78,7 @@ class HoloCinePipelines(PipelineSet):
         return load_expert(path, config, sparse=self._variant == "sparse", dtype=self.dtype, device=str(self.device))
 
 
-def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | None" = None) -> HoloCineVideoModel:  # noqa: ARG001
+def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | None" = None) -> HoloCineVideoModel:
     """Opens a HoloCine model; models whose id ends in `-sparse` take the sparse checkpoints.
 
     Raises:
@@ -95,4 +95,4 @@ def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | Non
         dtype=torch.float32 if on_cpu else torch.bfloat16,
         keep_text_encoder=on_cpu,
     )
-    return HoloCineVideoModel(spec=spec, family=family, pipelines=pipelines)
+    return HoloCineVideoModel(spec=spec, family=family, pipelines=pipelines, plan=plan)

@@ -132,8 +132,8 @@ def _check_exact(sequence: ShotSequence, *, num_frames: int, cuts: Sequence[int]
         raise ShotError(
             f"{num_frames} frames are not 4k + 1; the nearest is {max(sequence.num_frames, 1)}", param="num_frames"
         )
-    if cuts and tuple(cuts) != sequence.cuts:
-        raise ShotError(f"cuts {list(cuts)} must be ascending frames 4k + 1 below {num_frames}")
+    if list(cuts or ()) != sorted({cut for cut in cuts or () if 0 < cut < num_frames and cut % 4 == 1}):
+        raise ShotError(f"cuts {list(cuts or ())} must be ascending frames 4k + 1 below {num_frames}")
     indices = sequence.shot_of_latent_frame or ()
     num_shots = max(indices) + 1
     if num_shots != num_captions:

@@ -11,12 +11,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.holocine.checkpoint import load_expert
+from models.holocine.errors import HoloCineError
 from models.holocine.layout import ShotLayout
 from models.holocine.prompt import TextRanges
 from models.holocine.transformer import HoloCineTransformer3DModel
 
 GOLDENS = Path(os.environ.get("HOLOCINE_GOLDENS", Path(__file__).parents[3] / "goldens" / "holocine"))
-FORWARD_CASES = sorted(p.parent.name for p in GOLDENS.glob("*/weights.safetensors"))
+FORWARD_CASES = sorted(
+    p.parent.name for p in GOLDENS.glob("*/weights.safetensors") if not p.parent.name.startswith("loop_")
+)
 LOOP_CASES = sorted(p.name for p in GOLDENS.glob("loop_*"))
 TOLERANCE = 1e-4
 """Float32; the specification expects 3e-5 and a wrong rule shifts outputs by 0.2 or more."""
@@ -69,10 +72,15 @@ def layouts_of(case: str) -> list[ShotLayout]:
     text = config_of(case)["text_cut_positions"]
     indices = tensors_of(case, "inputs")["shot_indices"].tolist()
     texts = text if isinstance(text, list) else [text] * len(indices)
-    return [
-        ShotLayout(shot_of_latent_frame=tuple(row), text=text_ranges_of(own))
-        for row, own in zip(indices, texts, strict=True)
-    ]
+    return [_layout(tuple(row), text_ranges_of(own)) for row, own in zip(indices, texts, strict=True)]
+
+
+def _layout(shots: tuple[int, ...], text: TextRanges) -> ShotLayout:
+    try:
+        return ShotLayout(shot_of_latent_frame=shots, text=text)
+    except HoloCineError:
+        # Refused here; the goldens were made without the window then.
+        return ShotLayout(shot_of_latent_frame=shots, text=None)
 
 
 def _has_activations(case: str) -> bool:
