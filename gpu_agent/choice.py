@@ -1,0 +1,91 @@
+"""Which waiting job a free slot runs next: a pure policy, the one that agents and the simulator call.
+
+The fair order comes first: priority, then the tenant with the least in hand, then the oldest job. Keeping the loaded
+model is worth minutes of weight loading, so a job of that model may pass the head of the fair order, but only one of
+the same priority, and only while the head has waited less than a bound. No job therefore waits longer than the bound
+because of what happens to be loaded.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingJob:
+    """What the policy knows about one queued job. Times are seconds on the caller's clock."""
+
+    job_id: str
+    model: str
+    owner: str
+    queued_at_s: float
+    priority: int = 0
+    deadline_s: float | None = None
+    on_demand_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotView:
+    """The slot that asks. `models` are those it can run; `loaded` is the one in its memory."""
+
+    models: frozenset[str]
+    loaded: str | None = None
+    is_spot: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantUse:
+    """How much each owner has in hand over the whole fleet, and when each was last served."""
+
+    running: Mapping[str, int] = field(default_factory=dict)
+    last_served_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoicePolicy:
+    """Bounds of the policy.
+
+    `affinity_bound_s`: how long the head of the fair order may be passed over for the loaded model.
+    `on_demand_patience_s`: how long a job marked for on-demand capacity waits for it before Spot may take it, so that
+    it ends even where no on-demand capacity ever comes.
+    `priority_ageing_s`: waiting this long is worth one level of priority, so that nothing starves.
+    """
+
+    affinity_bound_s: float = 300.0
+    on_demand_patience_s: float = 900.0
+    priority_ageing_s: float = 3600.0
+
+
+def choose(
+    waiting: Iterable[WaitingJob], slot: SlotView, use: TenantUse, policy: ChoicePolicy, *, now_s: float
+) -> WaitingJob | None:
+    """The job that `slot` should run next, or None where nothing waits that it may run."""
+
+    def level(job: WaitingJob) -> int:
+        return job.priority + int(max(0.0, now_s - job.queued_at_s) // policy.priority_ageing_s)
+
+    def fair_order(job: WaitingJob) -> tuple[int, int, float, float, float, str]:
+        return (
+            -level(job),
+            use.running.get(job.owner, 0),
+            use.last_served_s.get(job.owner, float("-inf")),
+            job.deadline_s if job.deadline_s is not None else float("inf"),
+            job.queued_at_s,
+            job.job_id,
+        )
+
+    eligible = [job for job in waiting if may_run(job, slot, policy, now_s=now_s)]
+    if not eligible:
+        return None
+    head = min(eligible, key=fair_order)
+    if head.model == slot.loaded or now_s - head.queued_at_s >= policy.affinity_bound_s:
+        return head
+    warm = [job for job in eligible if job.model == slot.loaded and level(job) == level(head)]
+    return min(warm, key=fair_order, default=head)
+
+
+def may_run(job: WaitingJob, slot: SlotView, policy: ChoicePolicy, *, now_s: float) -> bool:
+    """Whether the slot offers the job's model and is of a kind of capacity that the job may use now."""
+    if job.model not in slot.models:
+        return False
+    waits_for_on_demand = now_s - job.queued_at_s < policy.on_demand_patience_s
+    return not (job.on_demand_only and slot.is_spot and waits_for_on_demand)

@@ -1,0 +1,99 @@
+"""What a job needs before it can run: input image, LoRAs and checkpoint on the local disk, and the model's request."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from gpu_agent.checkpoints import CheckpointStore
+from jobs import s3_keys
+from jobs.job import Job
+from models import catalog
+from models.interface import GenerationRequest, LoraRef, Shot
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class InputMissing(Exception):
+    """A file that the request names is not in the bucket: the job can never succeed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The files of one job in `directory`, fetched ahead of its start. `resume` is the checkpoint of `resume_step`."""
+
+    directory: Path
+    request: GenerationRequest
+    resume: Path | None
+    resume_step: int
+
+
+class InputFetcher:
+    """Downloads inputs from the media bucket."""
+
+    def __init__(self, s3: "S3Client", bucket: str, checkpoints: CheckpointStore, scratch: Path) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._checkpoints = checkpoints
+        self._scratch = scratch
+
+    def fetch(self, job: Job, *, directory: Path | None = None) -> Inputs:
+        """Everything `job` needs, in `directory` (by default a new one).
+
+        Raises InputMissing, what S3 raises, and OSError for a full disk."""
+        directory = directory or self._scratch / f"{job.id}-{job.revision}"
+        directory.mkdir(parents=True, exist_ok=True)
+        image = self._download(job.request.image, directory) if job.request.image else None
+        loras = tuple(
+            LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)
+            for lora in job.request.loras
+        )
+        resume = self._checkpoints.fetch(job.id, job.checkpoint_step, directory) if job.checkpoint_step else None
+        return Inputs(
+            directory=directory,
+            request=generation_request(job, image=image, loras=loras),
+            resume=resume,
+            resume_step=job.checkpoint_step if resume else 0,
+        )
+
+    def _download(self, key: str, directory: Path) -> Path:
+        path = directory / Path(key).name
+        try:
+            self._s3.download_file(self._bucket, key, str(path))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+                raise InputMissing(f"{key} is not in the bucket any more") from error
+            raise
+        return path
+
+
+def generation_request(job: Job, *, image: Path | None, loras: tuple[LoraRef, ...]) -> GenerationRequest:
+    """The model's request for a job: the same fields, with files in place of keys."""
+    asked = job.request
+    return GenerationRequest(
+        model=asked.model,
+        prompt=asked.prompt,
+        negative_prompt=asked.negative_prompt,
+        shots=tuple(Shot(prompt=shot.prompt, num_frames=shot.num_frames) for shot in asked.shots),
+        continuity=asked.continuity,
+        width=asked.width,
+        height=asked.height,
+        num_frames=asked.num_frames,
+        fps=asked.fps,
+        num_inference_steps=asked.num_inference_steps,
+        guidance_scale=asked.guidance_scale,
+        guidance_scale_2=asked.guidance_scale_2,
+        seed=asked.seed,
+        image=image,
+        loras=loras,
+    )
+
+
+def total_frames(job: Job) -> int:
+    """Frames of the finished video: all shots together. A model with native shots counts them as one video."""
+    shots = job.request.shots
+    if not shots or catalog.get(job.model).multi_shot == "native":
+        return job.request.num_frames
+    return sum(shot.num_frames or job.request.num_frames for shot in shots)

@@ -1,0 +1,36 @@
+"""The interruption watcher: from notices of the metadata service (or a signal) to a drain."""
+
+from gpu_agent.context import Context
+from gpu_agent.imds import Imds, Notice, NoticeKind
+from gpu_agent.logs import logger
+from gpu_agent.metrics import count
+from jobs.clock import now
+
+
+class InterruptionWatcher:
+    """Looks for a notice and posts it once. A rebalance recommendation only stops new work: the machine is at risk."""
+
+    def __init__(self, imds: Imds, context: Context) -> None:
+        self._imds = imds
+        self._context = context
+        self._seen: set[NoticeKind] = set()
+
+    def turn(self) -> None:
+        """One look; for a Loop. Raises httpx.HTTPError where the service is away."""
+        notice = self._imds.notice()
+        if notice is not None:
+            self.act(notice)
+
+    def act(self, notice: Notice) -> None:
+        """The first notice of each kind counts."""
+        if notice.kind in self._seen:
+            return
+        self._seen.add(notice.kind)
+        count("InterruptionNotice", Kind=notice.kind)
+        self._context.hands.cordon()
+        if notice.kind is NoticeKind.REBALANCE:
+            logger.warning("rebalance recommended: no new work")
+            return
+        in_s = self._context.settings.drain_s if notice.at_s is None else max(0.0, notice.at_s - now())
+        logger.warning("the machine is to go", extra={"kind": notice.kind, "in_s": in_s})
+        self._context.board.post(notice, in_s=in_s)

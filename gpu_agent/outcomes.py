@@ -1,0 +1,194 @@
+"""How an attempt ends: one conditional write, then the message, then the scratch folder. Each end is one function.
+
+All run outside the slot's thread, so that the GPU goes on with the next job. A write that finds the fence lost ends
+the attempt without a trace: it was another's job by then.
+"""
+
+import itertools
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from gpu_agent.checkpoints import CheckpointStore
+from gpu_agent.held import Hands, HeldJob
+from gpu_agent.lease import Lease
+from gpu_agent.logs import about_job, logger
+from gpu_agent.loops import PASSING_ERRORS
+from gpu_agent.metrics import count, seconds, size_bytes
+from gpu_agent.source import WorkSource
+from gpu_agent.timing import Stopwatch
+from gpu_agent.worker.protocol import JobFailed, VideoEncoded
+from jobs import s3_keys
+from jobs.errors import FenceLost, WriteContention
+from jobs.job import Job, JobError, Outputs
+from jobs.states import State, is_terminal
+from jobs.store import JobStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RETRIED = (*PASSING_ERRORS, WriteContention)
+RETRY_BASE_S = 0.5
+RETRY_MAX_S = 10.0
+RETRIES_WITHOUT_LEASE = 5
+
+Answer = TypeVar("Answer")
+
+
+class Outcomes:
+    """Ends attempts. `price_usd_s` is what one second of a slot costs, None where nobody knows."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        source: WorkSource,
+        checkpoints: CheckpointStore,
+        hands: Hands,
+        s3: "S3Client",
+        bucket: str,
+        price_usd_s: float | None,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._checkpoints = checkpoints
+        self._hands = hands
+        self._s3 = s3
+        self._bucket = bucket
+        self._price_usd_s = price_usd_s
+
+    def completed(self, held: HeldJob, lease: Lease, encoded: VideoEncoded) -> None:
+        """Upload the files under this attempt's own keys, then complete the job by one write."""
+        watch = Stopwatch()
+        with about_job(held.id, held.attempt):
+            outputs = self._upload(held, encoded)
+        if outputs is None:
+            self.dropped(held, lease)
+            return
+        held.seconds_by_phase["upload"] = watch.seconds()
+        size_bytes("VideoBytes", encoded.bytes, Model=held.job.model)
+        self._end(held, lease, lambda: self._complete(held, outputs))
+
+    def failed(self, held: HeldJob, lease: Lease, failure: JobFailed) -> None:
+        """The request itself is at fault."""
+        error = JobError(code=failure.code, message=failure.message)
+        count("JobFailed", Reason=failure.code)
+        self._end(held, lease, lambda: self._store.fail(held.id, held.attempt, error))
+
+    def crashed(self, held: HeldJob, lease: Lease, reason: str) -> None:
+        """The worker died of it, or gave it up: it counts, and the last time is the end of the job."""
+        count("JobCrashed")
+        self._end(held, lease, lambda: self._store.record_crash(held.id, held.attempt, reason=reason))
+
+    def interrupted(self, held: HeldJob, lease: Lease, reason: str, flush_s: float) -> None:
+        """Capacity goes away: wait up to `flush_s` for the checkpoint's upload, then queue the job again."""
+        self._checkpoints.flush(held, flush_s)
+        count("JobInterrupted")
+        self._end(
+            held,
+            lease,
+            lambda: self._store.interrupt(held.id, held.attempt, checkpoint_step=held.checkpoint_step, reason=reason),
+        )
+
+    def cancelled(self, held: HeldJob, lease: Lease) -> None:
+        """The caller wants it no more."""
+        self._end(held, lease, lambda: self._store.cancelled(held.id, held.attempt))
+
+    def dropped(self, held: HeldJob, lease: Lease) -> None:
+        """The attempt is no longer ours: write nothing, settle the message by what the job has become."""
+        count("AttemptLost")
+        self._end(held, lease, None)
+
+    def _complete(self, held: HeldJob, outputs: Outputs) -> Job:
+        busy_s = sum(held.seconds_by_phase.values())
+        job = self._store.complete(
+            held.id,
+            held.attempt,
+            outputs=outputs,
+            seconds_by_phase={phase: round(spent_s, 3) for phase, spent_s in held.seconds_by_phase.items()},
+            cost_usd=round(busy_s * (self._price_usd_s or 0.0), 6),
+        )
+        seconds("JobSeconds", busy_s, Model=job.model)
+        count("JobCompleted", Model=job.model)
+        return job
+
+    def _upload(self, held: HeldJob, encoded: VideoEncoded) -> Outputs | None:
+        """The files in S3, None if the attempt was lost on the way."""
+        held.advance(phase="upload")
+        files: dict[s3_keys.Asset, Path] = {
+            "video": encoded.video,
+            "thumbnail": encoded.thumbnail,
+            "spritesheet": encoded.spritesheet,
+        }
+        for variant, path in files.items():
+            if not self._insist(held, partial(self._put, held, variant, path)):
+                return None
+        return Outputs(
+            bucket=self._bucket,
+            video=s3_keys.asset(held.id, held.attempt, "video"),
+            thumbnail=s3_keys.asset(held.id, held.attempt, "thumbnail"),
+            spritesheet=s3_keys.asset(held.id, held.attempt, "spritesheet"),
+            width=encoded.width,
+            height=encoded.height,
+            num_frames=encoded.num_frames,
+            fps=encoded.fps,
+            bytes=encoded.bytes,
+            seconds=encoded.seconds,
+        )
+
+    def _put(self, held: HeldJob, variant: s3_keys.Asset, path: Path) -> bool:
+        key = s3_keys.asset(held.id, held.attempt, variant)
+        content_type = {"ContentType": s3_keys.ASSET_TYPES[variant]}
+        self._s3.upload_file(str(path), self._bucket, key, ExtraArgs=content_type)
+        return True
+
+    def _end(self, held: HeldJob, lease: Lease, write: Callable[[], Job] | None) -> None:
+        """Write the end, stop the heartbeat, settle the message, clear the disk; the job leaves the hands last."""
+        with about_job(held.id, held.attempt):
+            self._end_logged(held, lease, write)
+
+    def _end_logged(self, held: HeldJob, lease: Lease, write: Callable[[], Job] | None) -> None:
+        try:
+            job = self._insist(held, write) if write else None
+            lease.release()
+            self._insist(None, partial(self._settle, held, job))
+            if job is not None and is_terminal(job.status):
+                logger.info("job ended", extra={"status": job.status, "seconds_by_phase": held.seconds_by_phase})
+                self._insist(None, partial(self._discard_checkpoints, held.id))
+        except FenceLost:
+            lease.release()
+            logger.warning("the end of a lost attempt was refused")
+            self._insist(None, partial(self._settle, held, None))
+        finally:
+            lease.release()
+            shutil.rmtree(held.directory, ignore_errors=True)
+            self._hands.done(held)
+
+    def _settle(self, held: HeldJob, job: Job | None) -> bool:
+        if job is not None and job.status is State.QUEUED:
+            self._source.send_back(job, held.message)
+        else:
+            self._source.settle(held.message)
+        return True
+
+    def _discard_checkpoints(self, job_id: str) -> bool:
+        self._checkpoints.discard_all(job_id)
+        return True
+
+    def _insist(self, held: HeldJob | None, action: Callable[[], Answer]) -> Answer | None:
+        """Try again through passing errors: as long as the attempt is ours, or RETRIES_WITHOUT_LEASE times without one.
+
+        None when given up; what the action stood for is then left to the lease's end and the sweeper.
+        """
+        for turn in itertools.count():
+            if (held is not None and held.lost.is_set()) or (held is None and turn >= RETRIES_WITHOUT_LEASE):
+                return None
+            try:
+                return action()
+            except RETRIED as error:
+                logger.warning("write failed, trying again", extra={"turn": turn, "error": repr(error)})
+                time.sleep(min(RETRY_MAX_S, RETRY_BASE_S * 2.0**turn))
+        return None

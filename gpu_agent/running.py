@@ -1,0 +1,62 @@
+"""The job that a slot's worker denoises right now, as the agent sees it."""
+
+import time
+from dataclasses import dataclass, field
+
+from gpu_agent.budget import WorkUnderWay
+from gpu_agent.held import HeldJob
+from gpu_agent.lease import Lease
+from gpu_agent.worker.protocol import CheckpointSaved, StepDone, StopWhy
+
+SAVE_S = 1.0  # expected for writing a checkpoint, until one was measured
+UNKNOWN_CHECKPOINT_BYTES = 100e6  # the largest of FACTS: UniPC's state of 81 frames at 720p
+STEP_WEIGHT = 0.3  # of the newest step in the running mean
+
+
+@dataclass(kw_only=True)
+class Running:
+    """Monotonic times. `stop` is what the worker was asked, `give_up_at_s` when waiting for it ends."""
+
+    held: HeldJob
+    lease: Lease
+    phase: str = "load"
+    step_s: float | None = None
+    step_began_s: float = field(default_factory=time.monotonic)
+    steps_left: int | None = None
+    saved: CheckpointSaved | None = None
+    noticed: bool = False
+    stop: StopWhy | None = None
+    give_up_at_s: float | None = None
+    first_step_seen: bool = False
+
+    def note_phase(self, phase: str) -> None:
+        self.phase = phase
+        self.step_began_s = time.monotonic()
+
+    def note_step(self, step: StepDone) -> None:
+        known = step.seconds if self.step_s is None else self.step_s
+        self.step_s = (1 - STEP_WEIGHT) * known + STEP_WEIGHT * step.seconds
+        self.step_began_s = time.monotonic()
+        self.steps_left = step.total - step.index
+        self.first_step_seen = True
+
+    def remaining_s(self) -> float | None:
+        """Seconds of denoising left, None while nobody can tell."""
+        if self.phase == "decode":
+            return 0.0
+        if self.step_s is None or self.steps_left is None:
+            return None
+        return self.step_s * self.steps_left
+
+    def under_way(self, *, upload_bytes_per_s: float) -> WorkUnderWay:
+        """For the decision on a notice."""
+        size_bytes = UNKNOWN_CHECKPOINT_BYTES
+        if self.saved is not None and self.saved.path.exists():
+            size_bytes = float(self.saved.path.stat().st_size)
+        return WorkUnderWay(
+            phase=self.phase,
+            step_s=self.step_s,
+            since_step_s=time.monotonic() - self.step_began_s,
+            save_s=self.saved.save_s + self.saved.cost_s if self.saved else SAVE_S,
+            upload_s=size_bytes / upload_bytes_per_s,
+        )

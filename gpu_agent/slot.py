@@ -1,0 +1,217 @@
+"""One slot: its worker process, which a supervisor starts, restarts, recycles or gives up.
+
+Everything about the worker happens in one thread, the pump: messages, timers, starting, stopping.
+"""
+
+import time
+
+from gpu_agent.choice import SlotView
+from gpu_agent.context import Context
+from gpu_agent.logs import logger
+from gpu_agent.lookout import Lookout, Prepared
+from gpu_agent.metrics import count, seconds
+from gpu_agent.supervision import SlotAction, SlotHealth, WorkerEvent, observe
+from gpu_agent.workbench import GiveUpWorker, Workbench
+from gpu_agent.worker.protocol import (
+    FailureKind,
+    FromAgent,
+    FromWorker,
+    JobFailed,
+    ModelLoaded,
+    SlotSpec,
+    VideoEncoded,
+    WorkerReady,
+)
+from gpu_agent.worker_process import WorkerDied, WorkerProcess
+from jobs.errors import JobNotFound, NotClaimable
+from jobs.fleet import Slot as SlotReport
+from jobs.job import Job
+
+WAIT_RUNNING_S = 0.2
+WAIT_IDLE_S = 0.03
+MACHINE_PAUSE_S = 5.0  # after a full disk: the next job would meet it, too
+
+
+class Slot:
+    """Runs jobs one after the other on the GPUs of `spec`."""
+
+    def __init__(self, spec: SlotSpec, context: Context) -> None:
+        self.spec = spec
+        self.lookout = Lookout(context, wanted=self._wants_work, view=self._view)
+        self._context = context
+        self._bench = Workbench(context, self._send)
+        self._worker: WorkerProcess | None = None
+        self._ready = False
+        self._loaded: str | None = None
+        self._health = SlotHealth()
+        self._recycle = False
+        self._device_failed = False
+        self._not_before_s = 0.0
+
+    def turn(self) -> float:
+        """One round of the pump; for a Loop."""
+        if self._worker is None:
+            self._start_worker_when_due()
+            return WAIT_RUNNING_S
+        try:
+            self._start_next()
+            self._listen(self._worker)
+            self._bench.check()
+        except WorkerDied as death:
+            self._on_death(str(death))
+        except GiveUpWorker as reason:
+            self._give_up(str(reason))
+        return 0.0
+
+    @property
+    def isolated(self) -> bool:
+        return self._health.isolated
+
+    @property
+    def idle(self) -> bool:
+        return self._bench.empty
+
+    def silent_s(self) -> float:
+        """Seconds since a worker that has something to do was last heard."""
+        worker = self._worker
+        if worker is None or (self._ready and self._bench.running is None):
+            return 0.0
+        return time.monotonic() - worker.heard_s
+
+    def end_hung_worker(self) -> None:
+        """For the watchdog; the pump sees the process die, and counts it as a crash."""
+        if self._worker is not None:
+            self._worker.terminate()
+
+    def report(self) -> SlotReport:
+        running = self._bench.running
+        return SlotReport(name=self.spec.name, loaded_model=self._loaded, job_id=running.held.id if running else None)
+
+    def close(self) -> None:
+        """End the worker; nothing is in hand any more, or its time is over. Only when the pump has ended."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker = None
+
+    def _wants_work(self) -> bool:
+        if not self._ready or self._recycle or self._context.board.posted or time.monotonic() < self._not_before_s:
+            return False
+        running = self._bench.running
+        if running is None:
+            return True
+        remaining_s = running.remaining_s()
+        lead_s = self._context.settings.prefetch_lead_s
+        return running.stop is None and remaining_s is not None and remaining_s <= lead_s
+
+    def _view(self) -> SlotView:
+        return SlotView(models=self._context.models, loaded=self._loaded, is_spot=self._context.is_spot)
+
+    def _send(self, order: FromAgent) -> None:
+        if self._worker is None:
+            raise WorkerDied(None)
+        self._worker.heard_s = time.monotonic()
+        self._worker.send(order)
+
+    def _start_next(self) -> None:
+        if self._bench.running is not None or not self._ready:
+            return
+        if self._recycle:
+            if self._bench.empty:
+                self._recycle_worker()
+            return
+        prepared = self.lookout.take()
+        if prepared is None:
+            return
+        job = None
+        try:
+            job = None if self._context.board.posted else self._claim(prepared)
+        finally:
+            if job is None:
+                self._context.source.settle_quietly(prepared.reservation.message)
+                self.lookout.clear(prepared)
+        if job is not None:
+            self._bench.start(prepared, job)
+
+    def _claim(self, prepared: Prepared) -> Job | None:
+        try:
+            return self._context.store.claim(
+                prepared.reservation.job.id,
+                instance_id=self._context.instance_id,
+                slot=self.spec.name,
+                lease_s=self._context.settings.lease_s,
+            )
+        except (NotClaimable, JobNotFound) as refusal:
+            logger.info("not claimed", extra={"reason": str(refusal)})
+            return None
+
+    def _listen(self, worker: WorkerProcess) -> None:
+        message = worker.receive(WAIT_IDLE_S if self._bench.running is None else WAIT_RUNNING_S)
+        while message is not None:
+            self._handle(message)
+            message = worker.receive(0.0)
+
+    def _handle(self, message: FromWorker) -> None:
+        if isinstance(message, WorkerReady):
+            self._ready = True
+            logger.info("worker ready", extra={"slot": self.spec.name, "device": message.device_name})
+        elif isinstance(message, ModelLoaded):
+            self._loaded = message.model
+            seconds("ModelLoad", message.seconds, Model=message.model)
+            logger.info("model loaded", extra={"model": message.model, "seconds": message.seconds})
+        else:
+            if isinstance(message, JobFailed):
+                self._note_failure(message)
+            self._bench.handle(message)
+            if isinstance(message, VideoEncoded):
+                self._observe(WorkerEvent.JOB_DONE)
+
+    def _note_failure(self, failure: JobFailed) -> None:
+        self._device_failed = failure.kind is FailureKind.DEVICE
+        if failure.kind is FailureKind.MACHINE:
+            self._not_before_s = time.monotonic() + MACHINE_PAUSE_S
+
+    def _observe(self, event: WorkerEvent) -> None:
+        host_gib = self._worker.host_gib() if self._worker else 0.0
+        verdict = observe(self._health, event, self._context.settings.supervision(), host_gib=host_gib)
+        self._health = verdict.health
+        if verdict.action is SlotAction.RECYCLE:
+            self._recycle = True
+        elif verdict.action is SlotAction.RESTART:
+            self._not_before_s = max(self._not_before_s, time.monotonic() + verdict.after_s)
+        elif verdict.action is SlotAction.ISOLATE:
+            logger.critical("slot isolated", extra={"slot": self.spec.name, "reason": verdict.reason})
+            count("SlotIsolated")
+
+    def _start_worker_when_due(self) -> None:
+        if self._health.isolated or self._context.board.posted or time.monotonic() < self._not_before_s:
+            return
+        self._worker = WorkerProcess(self.spec)
+
+    def _forget_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
+        self._worker = None
+        self._ready = False
+        self._loaded = None
+        self._recycle = False
+
+    def _recycle_worker(self) -> None:
+        logger.info("worker recycled", extra={"slot": self.spec.name})
+        count("WorkerRecycled")
+        if self._worker is not None:
+            self._worker.exit()
+        self._forget_worker()
+        self._observe(WorkerEvent.RECYCLED)
+
+    def _on_death(self, reason: str) -> None:
+        logger.error("worker died", extra={"slot": self.spec.name, "reason": reason})
+        count("WorkerDied")
+        self._forget_worker()
+        self._bench.crashed(reason)
+        self._observe(WorkerEvent.DEVICE_FAILED if self._device_failed else WorkerEvent.CRASHED)
+        self._device_failed = False
+
+    def _give_up(self, reason: str) -> None:
+        logger.warning("worker given up", extra={"slot": self.spec.name, "reason": reason})
+        self._forget_worker()
+        self._bench.abandon(self._context.board.reason or reason)

@@ -1,0 +1,167 @@
+"""Where a slot's work comes from: the table says what waits, the policy chooses, SQS hands over the message.
+
+The table is the truth and the message its token. A message is deleted only when the job that it names has ended, so
+a job that has not ended has its message in the queue, seen or hidden. The message that comes with a chosen job may
+name another one (SQS knows no priorities): it is held all the same, and settled by what has become of its own job.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
+from gpu_agent.logs import logger
+from gpu_agent.loops import PASSING_ERRORS
+from jobs.clock import now
+from jobs.errors import JobNotFound
+from jobs.job import Job
+from jobs.queue import JobQueues, Message
+from jobs.request import Priority
+from jobs.states import State, is_terminal
+from jobs.store import JobStore
+from jobs.transitions import lease_alive
+
+VIEW_LIMIT = 200  # the oldest waiting jobs that one choice looks at
+PRIORITY_LEVELS: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
+LOST_TO_CAPACITY = frozenset({"interrupted", "lost"})
+ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot instance
+MAX_RECEIVES_BEFORE_RENEWAL = 4  # well below the queue's redrive limit: waiting for a busy job is nobody's failure
+# The message of a job that has waited for longer is hidden by a dead agent, or lost: the job is taken without it.
+MESSAGE_GRACE_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """A job to run next, not claimed yet, and the message held for it (None: it could not be had)."""
+
+    job: Job
+    message: Message | None
+
+
+class WorkSource:
+    """One agent's way to its work. Slots call it from their own threads."""
+
+    def __init__(
+        self, *, store: JobStore, queues: JobQueues, policy: ChoicePolicy, poll_wait_s: int, lease_s: float
+    ) -> None:
+        self._store = store
+        self._queues = queues
+        self._policy = policy
+        self._poll_wait_s = poll_wait_s
+        self._lease_s = lease_s
+        self._last_served_s: dict[str, float] = {}
+        self._turn = itertools.count()
+
+    def reserve(self, slot: SlotView) -> Reservation | None:
+        """Choose the next job for `slot` and get hold of a message; None after a short wait without work."""
+        at = now()
+        waiting, running = self._look(at)
+        chosen = self._choose(waiting, slot, running, at)
+        if chosen is None:
+            return self._wait_for_message(slot)
+        message = self._receive(chosen.model, wait_s=1)
+        if message is None and at - max(chosen.queued_at, chosen.lease_expires_at or 0.0) < MESSAGE_GRACE_S:
+            return None
+        self._last_served_s[chosen.owner] = at
+        return Reservation(job=chosen, message=message)
+
+    def settle(self, message: Message | None) -> None:
+        """Give back a message, or end it with the job that it names."""
+        if message is None:
+            return
+        job = self._job_of(message)
+        if job is None or is_terminal(job.status):
+            self._queues.delete(message)
+        elif lease_alive(job, now()):
+            self._hide_until_lease_ends(message, job)
+        else:
+            self._queues.release(message)
+
+    def settle_quietly(self, message: Message | None) -> None:
+        """`settle`, but a message that cannot be reached now is left to come back by its own visibility timeout."""
+        try:
+            self.settle(message)
+        except PASSING_ERRORS as error:
+            logger.warning("message not settled", extra={"error": repr(error)})
+
+    def send_back(self, job: Job, message: Message | None) -> None:
+        """`job` waits again after an interruption or a crash: give it a fresh message, and settle the held one."""
+        if message is not None and message.job_id == job.id:
+            self._queues.requeue(job, message)
+        else:
+            self._queues.send(job)
+            self.settle(message)
+        self._store.sent(job.id)
+
+    def _look(self, at: float) -> tuple[list[Job], list[Job]]:
+        """Jobs that wait (queued, or with a lease that ran out), and those that run."""
+        queued = list(itertools.islice(self._store.in_state(State.QUEUED), VIEW_LIMIT))
+        in_progress = list(itertools.islice(self._store.in_state(State.IN_PROGRESS), VIEW_LIMIT))
+        running = [job for job in in_progress if lease_alive(job, at)]
+        abandoned = [job for job in in_progress if not lease_alive(job, at) and not job.cancel_requested]
+        return queued + abandoned, running
+
+    def _choose(self, waiting: Iterable[Job], slot: SlotView, running: Iterable[Job], at: float) -> Job | None:
+        by_id = {job.id: job for job in waiting}
+        use = TenantUse(running=Counter(job.owner for job in running), last_served_s=self._last_served_s)
+        chosen = choose(map(waiting_job, by_id.values()), slot, use, self._policy, now_s=at)
+        return by_id[chosen.job_id] if chosen else None
+
+    def _wait_for_message(self, slot: SlotView) -> Reservation | None:
+        """Nothing waits by the index: long-poll one queue, the loaded model's every other time."""
+        others = sorted(slot.models)
+        turn = next(self._turn)
+        model = slot.loaded if slot.loaded and turn % 2 == 0 else others[turn // 2 % len(others)]
+        message = self._queues.receive(model, wait_s=self._poll_wait_s, visibility_s=int(self._lease_s))
+        if message is None:
+            return None
+        job = self._job_of(message)
+        at = now()
+        if job is None or is_terminal(job.status) or lease_alive(job, at):
+            self.settle(message)
+            return None
+        if self._choose([job], slot, [], at) is None:
+            self._queues.extend(message, int(MESSAGE_GRACE_S))
+            return None
+        return Reservation(job=job, message=message)
+
+    def _receive(self, model: str, *, wait_s: int) -> Message | None:
+        """A message of the model's queue whose job has not ended; those of ended jobs are deleted on the way."""
+        while (message := self._queues.receive(model, wait_s=wait_s, visibility_s=int(self._lease_s))) is not None:
+            job = self._job_of(message)
+            if job is not None and not is_terminal(job.status):
+                return message
+            self._queues.delete(message)
+        return None
+
+    def _hide_until_lease_ends(self, message: Message, job: Job) -> None:
+        """A second message of a job that runs: it comes back when the lease could have run out."""
+        if message.receive_count >= MAX_RECEIVES_BEFORE_RENEWAL:
+            self._queues.requeue(job, message)
+            return
+        left_s = (job.lease_expires_at or 0.0) - now()
+        self._queues.extend(message, max(1, int(left_s) + 1))
+
+    def _job_of(self, message: Message) -> Job | None:
+        if message.job_id is None:
+            logger.warning("a message that is none of ours")
+            return None
+        try:
+            return self._store.get(message.job_id)
+        except JobNotFound:
+            return None
+
+
+def waiting_job(job: Job) -> WaitingJob:
+    """What the policy needs to know of a job record."""
+    losses = sum(attempt.outcome in LOST_TO_CAPACITY for attempt in job.attempts)
+    return WaitingJob(
+        job_id=job.id,
+        model=job.model,
+        owner=job.owner,
+        queued_at_s=job.queued_at,
+        priority=PRIORITY_LEVELS[job.request.priority],
+        deadline_s=job.request.deadline,
+        on_demand_only=losses >= ON_DEMAND_AFTER_LOSSES,
+    )

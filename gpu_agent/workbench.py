@@ -1,0 +1,278 @@
+"""The attempts of one slot: the one that its worker denoises, and those that it still encodes.
+
+Used by the slot's pump thread alone. Whatever ends an attempt is handed to the context's `ending` pool, so that the
+next job starts at once.
+"""
+
+import time
+from collections.abc import Callable
+
+from gpu_agent.budget import NoticeAction, act_on_notice, give_up_step_after_s
+from gpu_agent.context import Context
+from gpu_agent.held import HeldJob
+from gpu_agent.inputs import Inputs, total_frames
+from gpu_agent.lease import Lease
+from gpu_agent.logs import about_job, logger
+from gpu_agent.lookout import Prepared
+from gpu_agent.loops import PASSING_ERRORS
+from gpu_agent.metrics import count, seconds, share, size_bytes
+from gpu_agent.running import Running
+from gpu_agent.worker.protocol import (
+    CheckpointRefused,
+    CheckpointSaved,
+    FailureKind,
+    FramesDone,
+    FromAgent,
+    JobFailed,
+    JobStopped,
+    PhaseBegan,
+    RunJob,
+    StepDone,
+    StopJob,
+    StopWhy,
+    VideoEncoded,
+)
+from gpu_agent.worker_process import BYTES_PER_GIB, WorkerDied
+from jobs.job import Job
+
+FromJob = (
+    PhaseBegan | StepDone | CheckpointSaved | CheckpointRefused | JobStopped | FramesDone | VideoEncoded | JobFailed
+)
+Send = Callable[[FromAgent], None]
+
+
+class GiveUpWorker(Exception):
+    """Waiting for the worker's step would cost more than the step: end the process now."""
+
+
+class Workbench:
+    """Starts, follows and ends attempts. `send` may raise WorkerDied."""
+
+    def __init__(self, context: Context, send: Send) -> None:
+        self.running: Running | None = None
+        self.encoding: dict[tuple[str, int], Running] = {}
+        self._context = context
+        self._send = send
+        self._last_frames_s: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        return self.running is None and not self.encoding
+
+    def start(self, prepared: Prepared, job: Job) -> None:
+        """The job was claimed: from here on every way out ends the attempt."""
+        settings = self._context.settings
+        directory = prepared.inputs.directory if prepared.inputs else settings.scratch_dir / f"{job.id}-{job.revision}"
+        held = HeldJob(job, message=prepared.reservation.message, directory=directory)
+        lease = Lease(
+            held,
+            store=self._context.store,
+            queues=self._context.queues,
+            lease_s=settings.lease_s,
+            heartbeat_s=settings.heartbeat_s,
+            progress_s=settings.progress_s,
+        )
+        self._context.hands.take(held)
+        lease.start()
+        running = Running(held=held, lease=lease)
+        with about_job(job.id, job.attempt):
+            seconds("QueueWait", max(0.0, job.attempts[-1].started_at - job.queued_at), Model=job.model)
+            if prepared.inputs is None:
+                failure = _failure(held, "input_missing", prepared.missing or "an input is missing")
+                self._context.ending.submit(self._context.outcomes.failed, held, lease, failure)
+                return
+            try:
+                inputs = self._current(prepared.inputs, prepared.reservation.job, job)
+                self._order(held, inputs)
+            except (WorkerDied, *PASSING_ERRORS) as error:
+                # It never began: whoever is to blame, the job is not.
+                self._interrupt(running, f"could not start: {error}", flush_s=0.0)
+                raise
+            self.running = running
+            logger.info("job starts", extra={"model": job.model, "resume_step": inputs.resume_step})
+
+    def handle(self, message: FromJob) -> None:
+        """A message of the worker about one attempt; those about attempts that have ended are passed over."""
+        key = (message.job_id, message.attempt)
+        found = self.running if self.running and self.running.held.key == key else self.encoding.get(key)
+        if found is None:
+            return
+        with about_job(*key):
+            self._about(found, message)
+
+    def check(self) -> None:
+        """Stop what is to be stopped. Raises GiveUpWorker, WorkerDied."""
+        running = self.running
+        if running is None:
+            self._check_encoding()
+            return
+        if running.give_up_at_s is not None and time.monotonic() >= running.give_up_at_s:
+            raise GiveUpWorker("the step did not end in time")
+        if running.stop is None and (running.held.lost.is_set() or running.held.cancel.is_set()):
+            self._stop(running, StopWhy.CANCELLED)
+        if self._context.board.posted and not running.noticed:
+            self._act_on_notice(running)
+
+    def abandon(self, reason: str) -> None:
+        """The worker was ended on purpose: capacity is lost, nobody is to blame."""
+        for running in self._take_all():
+            self._interrupt(running, reason, flush_s=self._flush_s())
+
+    def crashed(self, reason: str) -> None:
+        """The worker died of itself: the job that it denoised is to blame, or else the one that it encoded."""
+        taken = self._take_all()
+        for culprit in taken[:1]:
+            self._context.ending.submit(self._context.outcomes.crashed, culprit.held, culprit.lease, reason)
+        for other in taken[1:]:
+            self._interrupt(other, f"the worker died: {reason}", flush_s=0.0)
+
+    def _current(self, inputs: Inputs, reserved: Job, claimed: Job) -> Inputs:
+        """The inputs, fetched again if another attempt moved the checkpoint between reservation and claim."""
+        if claimed.checkpoint_step == reserved.checkpoint_step:
+            return inputs
+        return self._context.fetcher.fetch(claimed, directory=inputs.directory)
+
+    def _order(self, held: HeldJob, inputs: Inputs) -> None:
+        if held.job.checkpoint_step and not inputs.resume_step:
+            logger.warning("no checkpoint to resume from", extra={"step": held.job.checkpoint_step})
+            held.advance(step=0, checkpoint_step=0)
+        self._send(
+            RunJob(
+                job_id=held.id,
+                attempt=held.attempt,
+                request=inputs.request,
+                directory=inputs.directory,
+                resume=inputs.resume,
+                cadence=self._context.settings.cadence(),
+                total_frames=total_frames(held.job),
+                codec=held.job.request.output.codec,
+            )
+        )
+
+    def _about(self, running: Running, message: FromJob) -> None:
+        held = running.held
+        if isinstance(message, PhaseBegan):
+            running.note_phase(message.phase)
+            held.advance(phase=message.phase)
+        elif isinstance(message, StepDone):
+            running.note_step(message)
+            held.advance(step=message.index, total_steps=message.total, phase="denoise")
+        elif isinstance(message, CheckpointSaved):
+            self._on_checkpoint(running, message)
+        elif isinstance(message, CheckpointRefused):
+            self._on_refused(running, message)
+        elif isinstance(message, JobStopped):
+            self.running = None
+            self._end_stopped(running)
+        elif isinstance(message, FramesDone):
+            self._on_frames(running, message)
+        elif isinstance(message, VideoEncoded):
+            self.encoding.pop(held.key, None)
+            held.seconds_by_phase["encode_video"] = message.encode_s
+            self._context.ending.submit(self._context.outcomes.completed, held, running.lease, message)
+        else:
+            self._on_failed(running, message)
+
+    def _on_checkpoint(self, running: Running, saved: CheckpointSaved) -> None:
+        running.saved = saved
+        seconds("CheckpointSeconds", saved.cost_s + saved.save_s)
+        # The one after the last step is for a notice during decoding; without one it would be deleted unread.
+        if running.steps_left or running.stop is StopWhy.INTERRUPTED:
+            self._context.checkpoints.upload_later(running.held, saved)
+
+    def _on_refused(self, running: Running, refused: CheckpointRefused) -> None:
+        step = running.held.job.checkpoint_step
+        logger.warning("checkpoint discarded, starting anew", extra={"step": step, "reason": refused.reason})
+        count("CheckpointRefused")
+        running.held.advance(step=0, checkpoint_step=0)
+        self._context.checkpoints.discard_later(running.held.id, step)
+
+    def _on_frames(self, running: Running, done: FramesDone) -> None:
+        self.running = None
+        self.encoding[running.held.key] = running
+        running.held.seconds_by_phase.update(done.seconds_by_phase)
+        if running.step_s is not None:
+            seconds("StepSeconds", running.step_s, Model=running.held.job.model)
+        if done.peak_gpu_gib:
+            size_bytes("PeakGpuMemory", done.peak_gpu_gib * BYTES_PER_GIB, Model=running.held.job.model)
+        busy_s = sum(done.seconds_by_phase.values())
+        now_s = time.monotonic()
+        if self._last_frames_s is not None and now_s > self._last_frames_s:
+            share("GpuBusy", min(1.0, busy_s / (now_s - self._last_frames_s)))
+        self._last_frames_s = now_s
+        logger.info("frames done", extra={"seconds_by_phase": done.seconds_by_phase, "peak_gib": done.peak_gpu_gib})
+
+    def _on_failed(self, running: Running, failure: JobFailed) -> None:
+        logger.error("job failed in the worker", extra={"kind": failure.kind, "code": failure.code})
+        count("WorkerFailure", Reason=failure.code)
+        still_generating = self.running is running
+        if still_generating:
+            self.running = None
+        self.encoding.pop(running.held.key, None)
+        outcomes, held, lease = self._context.outcomes, running.held, running.lease
+        if held.lost.is_set() or held.cancel.is_set():
+            self._end_stopped(running)
+        elif failure.kind is FailureKind.REQUEST:
+            self._context.ending.submit(outcomes.failed, held, lease, failure)
+        elif failure.kind is FailureKind.MACHINE:
+            self._interrupt(running, failure.message, flush_s=self._flush_s())
+        else:
+            self._context.ending.submit(outcomes.crashed, held, lease, failure.message)
+        if still_generating and failure.while_encoding:
+            # The generation goes on for nothing; the worker takes no other job before it has ended.
+            raise GiveUpWorker("the encoder failed while the model was still at work")
+
+    def _stop(self, running: Running, why: StopWhy) -> None:
+        running.stop = why
+        self._send(StopJob(job_id=running.held.id, attempt=running.held.attempt, why=why))
+
+    def _act_on_notice(self, running: Running) -> None:
+        running.noticed = True
+        if running.stop is not None:
+            return
+        remaining_s = self._context.board.remaining_s()
+        margin_s = self._context.settings.notice_margin_s
+        work = running.under_way(upload_bytes_per_s=self._context.checkpoints.bytes_per_s)
+        action = act_on_notice(work, remaining_s=remaining_s, margin_s=margin_s)
+        with about_job(*running.held.key):
+            logger.warning("acting on notice", extra={"action": action, "remaining_s": remaining_s})
+        if action is NoticeAction.KEEP_LAST_CHECKPOINT:
+            raise GiveUpWorker("the step under way is longer than the notice")
+        give_up_s = give_up_step_after_s(work, remaining_s=remaining_s, margin_s=margin_s)
+        running.give_up_at_s = time.monotonic() + give_up_s
+        if action is NoticeAction.FINISH_STEP:
+            self._stop(running, StopWhy.INTERRUPTED)
+
+    def _check_encoding(self) -> None:
+        board = self._context.board
+        if self.encoding and board.posted and board.remaining_s() < self._context.settings.notice_margin_s:
+            raise GiveUpWorker("encoding did not end in time")
+
+    def _end_stopped(self, running: Running) -> None:
+        outcomes, held, lease = self._context.outcomes, running.held, running.lease
+        if held.lost.is_set():
+            self._context.ending.submit(outcomes.dropped, held, lease)
+        elif held.cancel.is_set():
+            self._context.ending.submit(outcomes.cancelled, held, lease)
+        else:
+            self._interrupt(running, self._context.board.reason or "stopped", flush_s=self._flush_s())
+
+    def _interrupt(self, running: Running, reason: str, *, flush_s: float) -> None:
+        if running.saved is not None and flush_s > 0:
+            self._context.checkpoints.upload_later(running.held, running.saved)
+        self._context.ending.submit(self._context.outcomes.interrupted, running.held, running.lease, reason, flush_s)
+
+    def _flush_s(self) -> float:
+        """Time for a last upload: what the notice leaves, or one lease."""
+        margin_s = self._context.settings.notice_margin_s
+        return max(0.5, min(self._context.board.remaining_s() - margin_s / 2, self._context.settings.lease_s))
+
+    def _take_all(self) -> list[Running]:
+        taken = ([self.running] if self.running else []) + list(self.encoding.values())
+        self.running = None
+        self.encoding = {}
+        return taken
+
+
+def _failure(held: HeldJob, code: str, message: str) -> JobFailed:
+    return JobFailed(job_id=held.id, attempt=held.attempt, kind=FailureKind.REQUEST, code=code, message=message)

@@ -1,0 +1,96 @@
+"""Encoding one video in a thread of its own, so that the model goes on to the next job while this one is compressed."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gpu_agent.worker.channel import Channel
+from gpu_agent.worker.failures import classify, describe
+from gpu_agent.worker.protocol import FailureKind, JobFailed, RunJob, VideoEncoded
+from jobs.s3_keys import ASSET_FILES
+
+if TYPE_CHECKING:
+    from models.interface import Frame
+
+
+class _Abandoned(Exception):
+    """The generation ended without its last frame: nothing is to be encoded."""
+
+
+class EncodingJob:
+    """Takes frames as they come and writes video, thumbnail and spritesheet; reports the finished files."""
+
+    def __init__(self, job: RunJob, channel: Channel) -> None:
+        self.frames_taken = 0
+        self._job = job
+        self._channel = channel
+        self._frames: queue.SimpleQueue[Frame | _Abandoned | None] = queue.SimpleQueue()
+        self._ended_s = time.monotonic()
+        threading.Thread(target=self._run, name=f"encode-{job.job_id}", daemon=True).start()
+
+    def put(self, frame: "Frame") -> None:
+        self.frames_taken += 1
+        self._frames.put(frame)
+
+    def end_of_frames(self) -> None:
+        self._ended_s = time.monotonic()
+        self._frames.put(None)
+
+    def abandon(self) -> None:
+        self._frames.put(_Abandoned())
+
+    def _incoming(self) -> Iterator["Frame"]:
+        while (frame := self._frames.get()) is not None:
+            if isinstance(frame, _Abandoned):
+                raise frame
+            yield frame
+
+    def _run(self) -> None:
+        try:
+            self._channel.send(self._encode())
+        except _Abandoned:
+            return
+        except Exception as error:
+            kind, code = classify(error)
+            self._channel.send(
+                JobFailed(
+                    job_id=self._job.job_id,
+                    attempt=self._job.attempt,
+                    kind=kind,
+                    code=code,
+                    message=f"encoding: {describe(error)}",
+                    while_encoding=True,
+                )
+            )
+            if kind is not FailureKind.MACHINE:
+                raise
+
+    def _encode(self) -> VideoEncoded:
+        from models.output import write_video
+
+        folder = self._job.directory
+        written = write_video(
+            self._incoming(),
+            folder / ASSET_FILES["video"],
+            fps=self._job.request.fps,
+            num_frames=self._job.total_frames,
+            codec=self._job.codec,
+            thumbnail=folder / ASSET_FILES["thumbnail"],
+            spritesheet=folder / ASSET_FILES["spritesheet"],
+        )
+        return VideoEncoded(
+            job_id=self._job.job_id,
+            attempt=self._job.attempt,
+            video=written.path,
+            thumbnail=folder / ASSET_FILES["thumbnail"],
+            spritesheet=folder / ASSET_FILES["spritesheet"],
+            width=written.width,
+            height=written.height,
+            num_frames=written.num_frames,
+            fps=written.fps,
+            bytes=written.bytes,
+            seconds=written.seconds,
+            encode_s=time.monotonic() - self._ended_s,
+        )

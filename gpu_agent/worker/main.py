@@ -1,0 +1,112 @@
+"""The worker process of one slot: load a model, run jobs, keep the model for the next one. Torch lives here alone."""
+
+import os
+import signal
+import time
+from multiprocessing.connection import Connection
+
+from gpu_agent.worker.channel import Channel
+from gpu_agent.worker.encode import EncodingJob
+from gpu_agent.worker.failures import classify, describe
+from gpu_agent.worker.protocol import FailureKind, JobFailed, ModelLoaded, RunJob, SlotSpec, WorkerReady
+from gpu_agent.worker.run import JobRun
+from gpu_agent.worker.snapshots import CheckpointWriter
+from models.interface import ModelError, VideoModel
+
+BYTES_PER_GIB = 2**30
+
+
+def serve(connection: Connection, slot: SlotSpec) -> None:
+    """Entry point of the process: run jobs until told to end."""
+    # Ctrl-C and SIGTERM reach the whole process group; what becomes of the work is the agent's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    channel = Channel(connection)
+    worker = Worker(channel, slot)
+    worker.announce()
+    while (job := channel.next_job()) is not None:
+        worker.run(job)
+        channel.forget(job)
+
+
+class Worker:
+    """Holds the loaded model between jobs."""
+
+    def __init__(self, channel: Channel, slot: SlotSpec) -> None:
+        self._channel = channel
+        self._slot = slot
+        self._writer = CheckpointWriter(channel)
+        self._model: VideoModel | None = None
+        self._device = prepare_device(slot)
+
+    def announce(self) -> None:
+        self._channel.send(WorkerReady(device=self._device, device_name=device_name(self._device)))
+
+    def run(self, job: RunJob) -> None:
+        """One job. What the job or the machine is to blame for is reported; a defect ends the process, too."""
+        try:
+            model = self._loaded(job)
+            encoding = EncodingJob(job, self._channel)
+            JobRun(job, model, self._channel, self._writer).run(encoding, lambda: peak_gpu_gib(self._device))
+        except (ModelError, OSError) as error:
+            self._report(job, error)
+        except Exception as error:
+            self._report(job, error)
+            raise
+
+    def _loaded(self, job: RunJob) -> VideoModel:
+        from models import registry
+
+        wanted = job.request.model
+        if self._model is not None and self._model.spec.id == wanted:
+            return self._model
+        if self._model is not None:
+            self._model.unload()
+            self._model = None
+        began_s = time.monotonic()
+        pulled = self._slot.weights_dir / wanted
+        folder = pulled if pulled.is_dir() else None  # None: the files shipped with the code
+        self._model = registry.load(wanted, weights_dir=folder, device=self._device)
+        self._channel.send(ModelLoaded(model=wanted, seconds=time.monotonic() - began_s))
+        return self._model
+
+    def _report(self, job: RunJob, error: Exception) -> None:
+        kind, code = classify(error)
+        report_failure(self._channel, job, kind, code, describe(error))
+
+
+def report_failure(channel: Channel, job: RunJob, kind: FailureKind, code: str, message: str) -> None:
+    channel.send(JobFailed(job_id=job.job_id, attempt=job.attempt, kind=kind, code=code, message=message))
+
+
+def prepare_device(slot: SlotSpec) -> str:
+    """Show torch this slot's GPUs alone; the torch device to use."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(gpu) for gpu in slot.gpus)
+    # GPU peer-to-peer is broken on g5.12xlarge (FACTS): NCCL hangs without this.
+    os.environ.setdefault("NCCL_P2P_DISABLE", "1")
+    import torch
+
+    if slot.gpus:
+        return "cuda"
+    torch.set_num_threads(slot.cpu_threads)
+    return "cpu"
+
+
+def device_name(device: str) -> str:
+    """What the hardware calls itself; part of what makes two runs comparable bit for bit."""
+    import platform
+
+    import torch
+
+    return torch.cuda.get_device_name(0) if device == "cuda" else platform.processor() or platform.machine()
+
+
+def peak_gpu_gib(device: str) -> float:
+    """The most GPU memory held since the last call, in GiB; 0 on a CPU."""
+    import torch
+
+    if device != "cuda":
+        return 0.0
+    peak_bytes = torch.cuda.max_memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    return peak_bytes / BYTES_PER_GIB

@@ -1,0 +1,187 @@
+"""What the agent and a slot's worker process say to each other over their pipe. No torch here: both sides import it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from gpu_agent.cadence import Cadence
+from models.interface import GenerationRequest, Phase
+
+
+class FailureKind(StrEnum):
+    """Whose fault a failure is, which decides what becomes of the job.
+
+    REQUEST: the job can never succeed. WORKER: this try went wrong and counts as a crash (also out of memory).
+    DEVICE: the same, and the GPU is suspect. MACHINE: the disk or the like, counts as lost capacity.
+    """
+
+    REQUEST = "request"
+    WORKER = "worker"
+    DEVICE = "device"
+    MACHINE = "machine"
+
+
+# Agent to worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotSpec:
+    """What a worker process owns: its GPUs (empty: `cpu_threads` of the CPU), and where the weights lie.
+
+    The number of threads is fixed because it takes part in the order of sums, and so in the last bits of a video.
+    """
+
+    name: str
+    gpus: tuple[int, ...]
+    weights_dir: Path
+    cpu_threads: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunJob:
+    """Generate `request` into `directory`, which exists; go on from the checkpoint file `resume` if there is one.
+
+    `total_frames` is the length of the finished video, all shots together.
+    """
+
+    job_id: str
+    attempt: int
+    request: GenerationRequest
+    directory: Path
+    resume: Path | None
+    cadence: Cadence
+    total_frames: int
+    codec: str = "h264"
+
+
+class StopWhy(StrEnum):
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopJob:
+    """End the job after the step under way. INTERRUPTED saves a checkpoint first, CANCELLED does not."""
+
+    job_id: str
+    attempt: int
+    why: StopWhy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """End the process when idle."""
+
+
+# Worker to agent
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerReady:
+    device: str
+    device_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLoaded:
+    model: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseBegan:
+    job_id: str
+    attempt: int
+    phase: Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    job_id: str
+    attempt: int
+    index: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved:
+    """A checkpoint lies on the local disk. `cost_s` is what it took of the denoising thread, `save_s` of the disk."""
+
+    job_id: str
+    attempt: int
+    step: int
+    path: Path
+    cost_s: float
+    save_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRefused:
+    """The checkpoint given for resuming is corrupt or of other work; the job runs from its beginning."""
+
+    job_id: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStopped:
+    """The job was stopped after `step`; a checkpoint that was saved for it has been reported before."""
+
+    job_id: str
+    attempt: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FramesDone:
+    """The last frame has left the model: the slot is free for the next job while this one is encoded and uploaded."""
+
+    job_id: str
+    attempt: int
+    seconds_by_phase: dict[str, float]
+    peak_gpu_gib: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoEncoded:
+    """The finished files. `seconds` is the playing time, `encode_s` what encoding took after the last frame."""
+
+    job_id: str
+    attempt: int
+    video: Path
+    thumbnail: Path
+    spritesheet: Path
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    bytes: int
+    seconds: float
+    encode_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFailed:
+    job_id: str
+    attempt: int
+    kind: FailureKind
+    code: str
+    message: str
+    while_encoding: bool = False
+
+
+FromAgent = RunJob | StopJob | Exit
+FromWorker = (
+    WorkerReady
+    | ModelLoaded
+    | PhaseBegan
+    | StepDone
+    | CheckpointSaved
+    | CheckpointRefused
+    | JobStopped
+    | FramesDone
+    | VideoEncoded
+    | JobFailed
+)
