@@ -138,16 +138,20 @@ class DiffusersVideoModel:
         pipe = self._pipelines.generation(with_image=shot.image is not None)
         pipe.scheduler = self._scheduler(request)
         self._activate_loras(request, pipe)
-        pipe.resume_at(progress.resume_point(shot.index), rng)
+        point = progress.resume_point(shot.index)
+        loop_latents = point.latents if point else None
+        pipe.resume_at(point, rng)
 
         def on_step_end(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            nonlocal loop_latents
             if self._pipelines.device.type == "cuda":
                 torch.cuda.synchronize()  # else a step would be reported, and timed, before it is done
             seconds = time.perf_counter() - pipe.turn_started_s
+            loop_latents = tensors["latents"]
             progress.step_done(pipe, shot.index, index + 1, tensors["latents"], rng, seconds)
             return {}
 
-        latents: torch.Tensor = pipe(
+        returned: torch.Tensor = pipe(
             **self._family.arguments(request, shot, texts.positive, texts.negative),
             generator=rng,
             output_type="latent",
@@ -155,7 +159,9 @@ class DiffusersVideoModel:
             callback_on_step_end=on_step_end,
         )[0]
         pipe.restore_point()
-        return latents
+        if self._family.decodes_loop_latents and loop_latents is not None:
+            return loop_latents
+        return returned
 
     def _decode(
         self, request: GenerationRequest, shot: PlannedShot, latents: torch.Tensor, rng: torch.Generator

@@ -25,7 +25,10 @@ class Family(Protocol):
     denoisers: Mapping[str, str]
     """Component name of each denoising network -> the expert it is (`high_noise` where there is one network)."""
     vae_dtype: torch.dtype | None
-    """The dtype that the published recipe decodes in, if it is not the denoiser's."""
+    """The dtype that the published recipe decodes in beside a bfloat16 denoiser, if it is another one."""
+    decodes_loop_latents: bool
+    """True where `output_type="latent"` cuts the latents that the stock pipeline decodes: then those that the last
+    step left are decoded, else what the call returns."""
     sees_image_in_text: bool
     """True where the text encoder is shown the image too."""
     schedulers: Mapping[str, Callable[[Any], Any]]
@@ -48,5 +51,5 @@ class Family(Protocol):
     def decode(
         self, pipe: Any, latents: torch.Tensor, request: GenerationRequest, shot: PlannedShot, rng: torch.Generator
     ) -> Iterator[torch.Tensor]:
-        """Decodes what the call gave under `output_type="latent"`: chunks (1, 3, frames, height, width) in [-1, 1]."""
+        """Decodes the final latents: chunks (1, 3, frames, height, width) in [-1, 1]."""
         ...

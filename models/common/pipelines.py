@@ -80,7 +80,7 @@ class PipelineSet:
         if stock is None:
             raise LookupError(f"no pipeline for with_image={with_image}; the request was to be refused earlier")
         dtypes = {"default": self.dtype}
-        if self._family.vae_dtype is not None:
+        if self._family.vae_dtype is not None and self.dtype != torch.float32:
             dtypes["vae"] = self._family.vae_dtype
         known = {name: part for name, part in given.items() if name in self._components()}
         pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]

@@ -14,24 +14,28 @@ def published(scheduler: Any) -> Any:
 
 def flow_unipc(scheduler: Any) -> Any:
     """UniPC (https://arxiv.org/abs/2302.04867) of order 2 on the published flow schedule."""
-    return UniPCMultistepScheduler(
-        **_flow_schedule(scheduler), prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=2
-    )
+    return _multistep(UniPCMultistepScheduler, scheduler)
 
 
 def flow_dpm(scheduler: Any) -> Any:
     """DPM-Solver++ (https://arxiv.org/abs/2211.01095) of order 2 on the published flow schedule."""
-    return DPMSolverMultistepScheduler(
-        **_flow_schedule(scheduler), prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=2
-    )
+    return _multistep(DPMSolverMultistepScheduler, scheduler)
 
 
 def flow_euler(scheduler: Any) -> Any:
     """Euler steps on the published flow schedule."""
+    if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+        return published(scheduler)
     schedule = _flow_schedule(scheduler)
     return FlowMatchEulerDiscreteScheduler(
         num_train_timesteps=schedule["num_train_timesteps"], shift=schedule["flow_shift"]
     )
+
+
+def _multistep(solver: Any, scheduler: Any) -> Any:
+    if isinstance(scheduler, solver):
+        return published(scheduler)
+    return solver(**_flow_schedule(scheduler), prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=2)
 
 
 def _flow_schedule(scheduler: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from models.interface import WeightsError
 
 MODEL_INDEX = "model_index.json"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+_DECISIVE_SUFFIXES = frozenset({".json", ".safetensors", ".txt", ".model"})  # not a model card or a sample picture
 _FULL_DIGEST_BYTES = 2**28  # beyond 256 MiB the headers and sizes stand for the content; reading 50 GiB takes minutes
 
 
@@ -43,7 +44,7 @@ def revision_of(folder: Path) -> str:
     Small folders are read whole; of large ones each file's name, size and safetensors header count (their content was
     verified against its manifest when it was fetched).
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _DECISIVE_SUFFIXES and path.is_file())
     whole = sum(path.stat().st_size for path in files) <= _FULL_DIGEST_BYTES
     digest = hashlib.sha256()
     for path in files:

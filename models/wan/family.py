@@ -37,12 +37,13 @@ class WanFamily:
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
     vae_dtype: torch.dtype | None = torch.float32  # as published: beside bfloat16 transformers the VAE is float32
+    decodes_loop_latents = False
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {
         "default": published,
         "unipc": flow_unipc,
-        "euler": flow_euler,
-        "dpm": flow_dpm,
+        "flow-match-euler": flow_euler,
+        "dpm-solver": flow_dpm,
     }
 
     def __init__(self, *, text: bool, image: bool, two_experts: bool) -> None:
