@@ -1,0 +1,96 @@
+"""A diagram of the architecture, drawn from what CDK synthesised and from nothing else.
+
+Boxes are the stack's own constructs (the first level of the construct tree) with their main resources; an arrow says
+that a resource of one refers to a resource of another in the template.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+# Resource types worth a line in a box, and how a person calls them. Policies, permissions and the like are plumbing.
+_NAMES: Mapping[str, str] = {
+    "AWS::ApiGatewayV2::Api": "HTTP API",
+    "AWS::AutoScaling::AutoScalingGroup": "Auto Scaling group",
+    "AWS::CloudFront::Distribution": "CloudFront",
+    "AWS::CloudWatch::Alarm": "alarm",
+    "AWS::CloudWatch::Dashboard": "dashboard",
+    "AWS::DynamoDB::GlobalTable": "DynamoDB table",
+    "AWS::DynamoDB::Table": "DynamoDB table",
+    "AWS::EC2::LaunchTemplate": "launch template",
+    "AWS::EC2::VPC": "VPC",
+    "AWS::EC2::VPCEndpoint": "VPC endpoint",
+    "AWS::Events::Archive": "event archive",
+    "AWS::Events::EventBus": "event bus",
+    "AWS::Events::Rule": "rule",
+    "AWS::Lambda::Function": "Lambda function",
+    "AWS::S3::Bucket": "S3 bucket",
+    "AWS::SNS::Topic": "SNS topic",
+    "AWS::SQS::Queue": "SQS queue",
+    "AWS::WAFv2::WebACL": "web ACL",
+}
+_PATH = "aws:cdk:path"
+# The singleton functions that CDK adds for its own custom resources.
+_HELPER = re.compile(r"^(AWS[0-9a-f]{32}|Custom::.*|CustomS3AutoDelete.*)$")
+
+
+class NotSynthesised(FileNotFoundError):
+    """The folder holds no synthesised template: run ``make synth`` first."""
+
+
+def mermaid(assembly: Path) -> str:
+    """A Mermaid flowchart of the one template in a cloud assembly (``cdk.out``). Raises NotSynthesised."""
+    resources = _resources(assembly)
+    groups = {name: group for name, resource in resources.items() if (group := _group(resource)) is not None}
+    boxes: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, group in groups.items():
+        label = _NAMES.get(resources[name]["Type"])
+        if label is not None:
+            boxes[group][label] += 1
+    arrows = {
+        (groups[name], groups[target])
+        for name, group in groups.items()
+        for target in _references(resources[name])
+        if target in groups and groups[target] != group and {group, groups[target]} <= boxes.keys()
+    }
+    lines = ["flowchart LR"]
+    lines += [f'    {group}["{_label(group, counts)}"]' for group, counts in sorted(boxes.items())]
+    lines += [f"    {source} --> {target}" for source, target in sorted(arrows)]
+    return "\n".join(lines) + "\n"
+
+
+def _resources(assembly: Path) -> Mapping[str, Any]:
+    templates = sorted(assembly.glob("*.template.json"))
+    if len(templates) != 1:
+        raise NotSynthesised(f"{assembly} has {len(templates)} templates, not one; run `make synth`")
+    resources: Mapping[str, Any] = json.loads(templates[0].read_text(encoding="utf-8"))["Resources"]
+    return resources
+
+
+def _group(resource: Mapping[str, Any]) -> str | None:
+    """The first level of the construct tree below the stack; None for CDK's own helpers."""
+    path = resource.get("Metadata", {}).get(_PATH, "").split("/")
+    return path[1] if len(path) > 2 and not _HELPER.match(path[1]) else None
+
+
+def _references(value: object) -> Iterator[str]:
+    """Logical ids that a part of a template refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Ref" and isinstance(item, str):
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item[0] if isinstance(item, list) else item.split(".")[0]
+            else:
+                yield from _references(item)
+
+
+def _label(group: str, counts: Counter[str]) -> str:
+    parts = [name if count == 1 else f"{count} {name}s" for name, count in sorted(counts.items())]
+    return f"<b>{group}</b><br/>" + "<br/>".join(parts)
