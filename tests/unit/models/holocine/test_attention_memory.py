@@ -101,6 +101,24 @@ def test_given_gradients_when_trained_with_shots_then_every_parameter_gets_one()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
+@pytest.mark.parametrize("sparse", [False, True], ids=["full", "sparse"])
+def test_given_compiled_blocks_when_the_pass_changes_then_each_is_one_graph_with_the_same_result(sparse: bool) -> None:
+    model = transformer(sparse=sparse)
+
+    def both_passes() -> list[Tensor]:
+        outputs = []
+        for name in ("cond", "uncond"):
+            with torch.no_grad(), model.use_shots(three_shots(6)), model.cache_context(name):
+                outputs.append(model(*inputs(6, 8)).sample)
+        return outputs
+
+    eager = both_passes()
+    model.compile_repeated_blocks(fullgraph=True, backend="eager")  # raises where the graph breaks
+    for before, after in zip(eager, both_passes(), strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
+    assert not torch.equal(eager[0], eager[1])
+
+
 def test_given_a_bfloat16_run_when_the_timestep_is_between_its_steps_then_it_is_rounded_as_in_training() -> None:
     model = transformer(sparse=False).to(torch.bfloat16)
     latents, _, context = (t.to(torch.bfloat16) for t in inputs(6, 8))

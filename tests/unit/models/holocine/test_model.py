@@ -12,7 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.holocine.loading import expert_path
+from models import catalog
+from models.holocine.family import HoloCineFamily
+from models.holocine.loading import HoloCinePipelines, expert_path
+from models.holocine.model import HoloCineVideoModel
 from models.interface import (
     Checkpoint,
     CheckpointMismatch,
@@ -66,6 +69,28 @@ def test_given_a_stop_when_resumed_in_a_fresh_process_then_the_frames_are_bit_id
     arguments = [str(folder), variant, str(tmp_path / "checkpoint.safetensors"), str(tmp_path / "frames.npy")]
     subprocess.run([sys.executable, "-m", "tests.unit.models.holocine.tiny_case", *arguments], check=True, cwd=ROOT)
     assert np.array_equal(whole, np.load(tmp_path / "frames.npy"))
+
+
+def test_given_a_bfloat16_run_when_resumed_after_any_step_then_latents_stay_bfloat16_and_frames_are_identical(
+    folder: Path,
+) -> None:
+    def in_bfloat16() -> HoloCineVideoModel:
+        family = HoloCineFamily(text_length=256)
+        pipelines = HoloCinePipelines(
+            variant="sparse",
+            family=family,
+            folder=folder,
+            device=torch.device("cpu"),
+            dtype=torch.bfloat16,
+            keep_text_encoder=True,
+        )
+        return HoloCineVideoModel(spec=catalog.get("holocine-mini-sparse"), family=family, pipelines=pipelines)
+
+    whole, checkpoints, _ = run(in_bfloat16(), request_for("sparse"))
+    assert {c.tensors["latents"].dtype for c in checkpoints} == {torch.bfloat16}
+    model = in_bfloat16()
+    for checkpoint in checkpoints:
+        assert np.array_equal(whole, run(model, request_for("sparse"), checkpoint)[0]), checkpoint.step
 
 
 def test_given_other_cuts_when_resumed_then_the_checkpoint_is_refused_by_name(folder: Path) -> None:
