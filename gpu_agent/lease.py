@@ -47,6 +47,10 @@ class Lease:
         self._released.set()
         self._held.changed.set()
 
+    def renew(self) -> None:
+        """One heartbeat now, with the progress so far. Raises FenceLost and passing errors."""
+        self._renew_record()
+
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()

@@ -81,17 +81,22 @@ class Outcomes:
     def crashed(self, held: HeldJob, lease: Lease, reason: str) -> None:
         """The worker died of it, or gave it up: it counts, and the last time is the end of the job."""
         count("JobCrashed")
-        self._end(held, lease, lambda: self._store.record_crash(held.id, held.attempt, reason=reason))
+        self._end(held, lease, partial(self._record_crash, held, lease, reason))
 
     def interrupted(self, held: HeldJob, lease: Lease, reason: str, flush_s: float) -> None:
         """Capacity goes away: wait up to `flush_s` for the checkpoint's upload, then queue the job again."""
         self._checkpoints.flush(held, flush_s)
         count("JobInterrupted")
-        self._end(
-            held,
-            lease,
-            lambda: self._store.interrupt(held.id, held.attempt, checkpoint_step=held.checkpoint_step, reason=reason),
-        )
+        self._end(held, lease, partial(self._interrupt, held, lease, reason))
+
+    def _record_crash(self, held: HeldJob, lease: Lease, reason: str) -> Job:
+        lease.renew()
+        return self._store.record_crash(held.id, held.attempt, reason=reason)
+
+    def _interrupt(self, held: HeldJob, lease: Lease, reason: str) -> Job:
+        # The record keeps the last step that a heartbeat told, and the attempt list shows steps lost by it.
+        lease.renew()
+        return self._store.interrupt(held.id, held.attempt, checkpoint_step=held.checkpoint_step, reason=reason)
 
     def cancelled(self, held: HeldJob, lease: Lease) -> None:
         """The caller wants it no more."""
