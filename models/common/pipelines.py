@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from models.common import weights
 from models.common.family import Family
 from models.common.resumable import resumable
+from models.interface import WeightsError
 
 
 class PipelineSet:
@@ -83,9 +85,12 @@ class PipelineSet:
         if self._family.vae_dtype is not None and self.dtype != torch.float32:
             dtypes["vae"] = self._family.vae_dtype
         known = {name: part for name, part in given.items() if name in self._components()}
-        pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
-            self._folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **known
-        )
+        try:
+            pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
+                self._folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **known
+            )
+        except (OSError, SafetensorError) as error:  # the folder was whole when it was checked: it changed since
+            raise WeightsError(self._folder, str(error)) from error
         if self._published_scheduler is None:
             self._published_scheduler = pipe.scheduler
         pipe.set_progress_bar_config(disable=True)

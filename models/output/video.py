@@ -135,6 +135,9 @@ class _Encoder:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
+        # ProRes takes these from each frame and not from the stream.
+        picture.color_primaries = ColorPrimaries.BT709
+        picture.color_trc = ColorTrc.BT709
         picture.pts = self._count
         picture.time_base = Fraction(1, self._fps)
         self._container.mux(self._stream.encode(picture))

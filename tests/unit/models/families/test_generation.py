@@ -1,0 +1,112 @@
+"""Progress, phases, stopping, refusals: what `generate` tells and what it will not do."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.interface import GenerationStopped, Shot, Step, UnsupportedRequest
+from tests.unit.models.families import cases
+
+CASE = cases.CASES["wan-t2v-two-experts"]
+
+
+def test_given_a_request_when_generated_then_phases_and_every_step_are_told_in_order(
+    weights_of: Callable[[str], Path],
+) -> None:
+    folder = weights_of(CASE.name)
+    told: list[str] = []
+
+    frames = cases.load(CASE, folder).generate(
+        cases.request(CASE, folder),
+        on_step=lambda step: told.append(f"{step.index}/{step.total}"),
+        on_phase=told.append,
+    )
+
+    assert told == [], "the work begins with the first frame"
+    assert len(list(frames)) == 9
+    assert told == ["encode", "denoise", "1/4", "2/4", "3/4", "4/4", "decode"]
+
+
+def test_given_a_stop_after_a_step_then_no_further_step_runs_and_the_model_is_fit_for_the_next_request(
+    weights_of: Callable[[str], Path],
+) -> None:
+    folder = weights_of(CASE.name)
+    model, asked = cases.load(CASE, folder), cases.request(CASE, folder)
+    expected = cases.frames_of(model, asked)
+    done: list[int] = []
+
+    def stop_after_two(step: Step) -> None:
+        done.append(step.index)
+        if step.index == 2:
+            raise GenerationStopped
+
+    with pytest.raises(GenerationStopped):
+        cases.frames_of(model, asked, on_step=stop_after_two)
+
+    assert done == [1, 2]
+    np.testing.assert_array_equal(cases.frames_of(model, asked), expected)
+
+
+def test_given_a_consumer_that_leaves_during_decoding_then_the_model_is_fit_for_the_next_request(
+    weights_of: Callable[[str], Path],
+) -> None:
+    folder = weights_of(CASE.name)
+    model, asked = cases.load(CASE, folder), cases.request(CASE, folder)
+    expected = cases.frames_of(model, asked)
+
+    frames = model.generate(asked, on_step=lambda step: None, on_phase=lambda phase: None)
+    next(frames)
+    frames.close()  # type: ignore[attr-defined]
+
+    np.testing.assert_array_equal(cases.frames_of(model, asked), expected)
+
+
+def test_given_an_unknown_scheduler_then_refused_naming_the_field_and_the_choices(
+    weights_of: Callable[[str], Path],
+) -> None:
+    folder = weights_of(CASE.name)
+
+    with pytest.raises(UnsupportedRequest, match="unipc") as refusal:
+        cases.frames_of(cases.load(CASE, folder), cases.request(CASE, folder, scheduler="lms"))
+
+    assert refusal.value.param == "scheduler"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "param"),
+    [
+        ("wan-t2v-two-experts", {"image": Path("some.png")}, "image"),
+        ("wan-i2v-two-experts", {"image": None}, "image"),
+        ("mochi-t2v", {"continuity": "chain", "shots": (Shot(prompt="a"), Shot(prompt="b"))}, "continuity"),
+    ],
+)
+def test_given_what_the_model_cannot_do_then_refused_at_the_call_naming_the_field(
+    name: str, changes: dict[str, object], param: str, weights_of: Callable[[str], Path]
+) -> None:
+    case, folder = cases.CASES[name], weights_of(name)
+    if isinstance(changes.get("image"), Path):
+        changes = changes | {"image": cases.request(cases.CASES["wan-i2v-two-experts"], folder).image}
+
+    with pytest.raises(UnsupportedRequest) as refusal:
+        cases.load(case, folder).generate(
+            cases.request(case, folder, **changes), on_step=lambda step: None, on_phase=lambda phase: None
+        )
+
+    assert refusal.value.param == param
+
+
+def test_given_a_file_that_is_no_image_then_refused_naming_the_image(
+    weights_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    case = cases.CASES["wan-i2v-two-experts"]
+    folder = weights_of(case.name)
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    asked = dataclasses.replace(cases.request(case, folder), image=tmp_path / "broken.png")
+
+    with pytest.raises(UnsupportedRequest) as refusal:
+        cases.frames_of(cases.load(case, folder), asked)
+
+    assert refusal.value.param == "image"

@@ -1,0 +1,224 @@
+"""LoRAs by request: what is applied is what stock diffusers applies, and what is gone leaves no trace."""
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from models.interface import LoraError, LoraRef
+from tests.unit.models.families import cases
+
+CASE = cases.CASES["wan-t2v-two-experts"]
+LAYERS = ("blocks.0.attn1.to_q", "blocks.1.attn2.to_k", "blocks.1.ffn.net.2")
+WIDTH, FFN = 24, 32  # of the tiny transformer
+
+
+def make_lora(path: Path, *, seed: int, prefix: str = "transformer.", layers: tuple[str, ...] = LAYERS) -> Path:
+    torch.manual_seed(seed)
+    state = {}
+    for layer in layers:
+        fan_in = FFN if "ffn" in layer else WIDTH
+        state[f"{prefix}{layer}.lora_A.weight"] = torch.randn(2, fan_in)
+        state[f"{prefix}{layer}.lora_B.weight"] = torch.randn(WIDTH, 2)
+    save_file(state, path)
+    return path
+
+
+@pytest.fixture
+def style(tmp_path: Path) -> LoraRef:
+    return LoraRef(path=make_lora(tmp_path / "style.safetensors", seed=1), scale=0.8, name="style")
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> LoraRef:
+    return LoraRef(
+        path=make_lora(tmp_path / "person.safetensors", seed=2, layers=LAYERS[:1]), scale=-0.5, name="person"
+    )
+
+
+def stock_frames(folder: Path, loras: tuple[LoraRef, ...]) -> np.ndarray:
+    pipe = diffusers.WanPipeline.from_pretrained(folder, dtype=torch.float32)
+    for second in (False, True):
+        for lora in loras:
+            pipe.load_lora_weights(
+                str(lora.path.parent),
+                weight_name=lora.path.name,
+                adapter_name=lora.name,
+                load_into_transformer_2=second,
+            )
+    pipe.set_adapters([lora.name for lora in loras], [lora.scale for lora in loras])
+    frames = pipe(
+        prompt=cases.PROMPT,
+        negative_prompt=cases.NEGATIVE,
+        width=32,
+        height=32,
+        num_frames=9,
+        num_inference_steps=cases.STEPS,
+        guidance_scale=3.0,
+        guidance_scale_2=4.0,
+        generator=torch.Generator().manual_seed(cases.SEED),
+        output_type="pil",
+    ).frames[0]
+    return np.stack([np.asarray(frame) for frame in frames])
+
+
+def test_given_several_loras_with_scales_then_frames_equal_stock_diffusers_with_both_experts(
+    style: LoraRef, person: LoraRef, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+
+    frames = cases.frames_of(cases.load(CASE, folder), cases.request(CASE, folder, loras=(style, person)))
+
+    np.testing.assert_array_equal(frames, stock_frames(folder, (style, person)))
+
+
+def test_given_loras_that_come_and_go_then_the_base_comes_back_bit_for_bit(
+    style: LoraRef, person: LoraRef, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    model, plain = cases.load(CASE, folder), cases.request(CASE, folder)
+    base = cases.frames_of(model, plain)
+    with_style = cases.frames_of(model, cases.request(CASE, folder, loras=(style,)))
+    with_person = cases.frames_of(model, cases.request(CASE, folder, loras=(person,)))
+
+    assert not np.array_equal(base, with_style)
+    assert not np.array_equal(with_style, with_person)
+    np.testing.assert_array_equal(cases.frames_of(model, plain), base)
+    np.testing.assert_array_equal(cases.frames_of(model, cases.request(CASE, folder, loras=(style,))), with_style)
+
+
+def test_given_a_switch_of_loras_then_the_base_is_not_read_again(
+    style: LoraRef, person: LoraRef, weights_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(weights_of(CASE.name), folder)
+    model = cases.load(CASE, folder)
+    first = cases.frames_of(model, cases.request(CASE, folder, loras=(style,)))
+    shutil.rmtree(folder)
+
+    cases.frames_of(model, cases.request(CASE, folder, loras=(person,)))
+
+    np.testing.assert_array_equal(cases.frames_of(model, cases.request(CASE, folder, loras=(style,))), first)
+
+
+def test_given_a_lora_for_one_expert_then_only_that_expert_has_it(
+    tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    model = cases.load(CASE, folder)
+    path = make_lora(tmp_path / "pair.safetensors", seed=3)
+    high, low, both = (
+        cases.frames_of(
+            model,
+            cases.request(CASE, folder, loras=(LoraRef(path=path, scale=1.0, name="pair", experts=experts),)),
+        )
+        for experts in ("high_noise", "low_noise", "both")
+    )
+
+    assert not np.array_equal(high, low)
+    assert not np.array_equal(high, both)
+    assert not np.array_equal(low, both)
+
+
+def test_given_a_lora_in_wans_original_layout_then_it_does_what_its_diffusers_twin_does(
+    tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    model = cases.load(CASE, folder)
+    torch.manual_seed(4)
+    down, up = torch.randn(2, WIDTH), torch.randn(WIDTH, 2)
+    original, twin = {}, {}
+    for block in range(2):
+        for theirs, ours in (("self_attn.q", "attn1.to_q"), ("cross_attn.v", "attn2.to_v")):
+            original[f"diffusion_model.blocks.{block}.{theirs}.lora_A.weight"] = down.clone()
+            original[f"diffusion_model.blocks.{block}.{theirs}.lora_B.weight"] = up.clone()
+            twin[f"transformer.blocks.{block}.{ours}.lora_A.weight"] = down.clone()
+            twin[f"transformer.blocks.{block}.{ours}.lora_B.weight"] = up.clone()
+    save_file(original, tmp_path / "original.safetensors")
+    save_file(twin, tmp_path / "twin.safetensors")
+
+    frames = [
+        cases.frames_of(
+            model,
+            cases.request(CASE, folder, loras=(LoraRef(path=tmp_path / f"{name}.safetensors", scale=1.0, name=name),)),
+        )
+        for name in ("original", "twin")
+    ]
+
+    np.testing.assert_array_equal(frames[0], frames[1])
+
+
+@pytest.mark.parametrize(
+    "layer", ["blocks.7.attn1.to_q", "blocks.0.attn1.norm_of_nothing", "blocks.0.attn1.to_q.deeper"]
+)
+def test_given_keys_that_match_nothing_then_refused_naming_them(
+    layer: str, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    path = make_lora(tmp_path / "stray.safetensors", seed=5, layers=(*LAYERS, layer))
+
+    with pytest.raises(LoraError) as refusal:
+        cases.frames_of(
+            cases.load(CASE, folder),
+            cases.request(CASE, folder, loras=(LoraRef(path=path, scale=1.0, name="stray"),)),
+        )
+
+    assert refusal.value.keys == (f"transformer.{layer}.lora_A.weight", f"transformer.{layer}.lora_B.weight")
+    assert refusal.value.keys[0] in str(refusal.value)
+
+
+def test_given_a_text_encoder_lora_then_refused_naming_its_keys(
+    tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    path = make_lora(tmp_path / "text.safetensors", seed=5, prefix="text_encoder.", layers=LAYERS[:1])
+
+    with pytest.raises(LoraError, match=r"text_encoder\.blocks"):
+        cases.frames_of(
+            cases.load(CASE, folder), cases.request(CASE, folder, loras=(LoraRef(path=path, scale=1.0, name="text"),))
+        )
+
+
+def test_given_a_lora_of_another_width_then_refused_and_the_model_is_as_before(
+    tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    model, plain = cases.load(CASE, folder), cases.request(CASE, folder)
+    base = cases.frames_of(model, plain)
+    key = f"transformer.{LAYERS[0]}"
+    save_file(
+        {f"{key}.lora_A.weight": torch.ones(2, 5120), f"{key}.lora_B.weight": torch.ones(5120, 2)},
+        tmp_path / "wide.safetensors",
+    )
+
+    with pytest.raises(LoraError, match="does not fit"):
+        cases.frames_of(
+            model,
+            cases.request(CASE, folder, loras=(LoraRef(path=tmp_path / "wide.safetensors", scale=1.0, name="wide"),)),
+        )
+
+    np.testing.assert_array_equal(cases.frames_of(model, plain), base)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("style.pt", pickle.dumps({})), ("style.safetensors", b"\x80\x04K\x01.")]
+)
+def test_given_a_file_that_is_no_safetensors_then_refused_by_name(
+    name: str, content: bytes, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(LoraError) as refusal:
+        cases.frames_of(
+            cases.load(CASE, folder),
+            cases.request(CASE, folder, loras=(LoraRef(path=tmp_path / name, scale=1.0, name="style"),)),
+        )
+
+    assert name in str(refusal.value)
