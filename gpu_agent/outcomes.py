@@ -175,6 +175,8 @@ class Outcomes:
     def _settle(self, held: HeldJob, job: Job | None) -> bool:
         if job is not None and job.status is State.QUEUED:
             self._source.send_back(job, held.message)
+        elif job is not None and job.status is State.FAILED and job.attempts[-1].outcome == "crashed":
+            self._source.bury(job, held.message, reason=job.error.message if job.error else "worker crashed")
         else:
             self._source.settle(held.message)
         return True

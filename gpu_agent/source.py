@@ -94,6 +94,13 @@ class WorkSource:
             self.settle(message)
         self._store.sent(job.id)
 
+    def bury(self, job: Job, message: Message | None, *, reason: str) -> None:
+        """`job` has killed its workers too often: a dead letter with the reason, and the held message settled."""
+        own = message if message is not None and message.job_id == job.id else None
+        self._queues.bury(job, own, reason=reason)
+        if own is None:
+            self.settle(message)
+
     def _look(self, at: float) -> tuple[list[Job], list[Job]]:
         """Jobs that wait (queued, or with a lease that ran out), and those that run."""
         queued = list(itertools.islice(self._store.in_state(State.QUEUED), VIEW_LIMIT))

@@ -121,13 +121,14 @@ class JobQueues:
         self.send(job)
         self.delete(message)
 
-    def bury(self, job: Job, message: Message, *, reason: str) -> None:
+    def bury(self, job: Job, message: Message | None, *, reason: str) -> None:
         """A job that crashes its workers: its message ends in the dead-letter queue, with the reason."""
         name = f"{self.prefix}-jobs-dead"
         url = self.client.get_queue_url(QueueName=name)["QueueUrl"]
         body = {"version": "1", "job_id": job.id, "model": job.model, "reason": reason[:1000]}
         self.client.send_message(QueueUrl=url, MessageBody=json.dumps(body), MessageGroupId=group_id(job.owner))
-        self.delete(message)
+        if message is not None:
+            self.delete(message)
 
     def depth(self, model: str) -> Depth:
         """How many messages the model's queue holds, approximately."""

@@ -1,21 +1,30 @@
-"""One emulator for each test: what one test leaves in a queue must not meet the next."""
+"""One emulator for all tests of the folder, and resources of its own for each: nothing left over meets the next."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.world.agents import AgentProcess, start_agent
-from tests.chaos.world.emulator import LocalAws, local_aws
+from tests.chaos.world.emulator import LocalAws, emulator, make_resources
 from tests.chaos.world.imds import StandInImds
 
 StartAgent = Callable[..., AgentProcess]
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with emulator(tmp_path_factory.mktemp("aws")) as address:
+        yield address
 
 
 @pytest.fixture
-def aws(tmp_path: Path) -> Iterator[LocalAws]:
-    with local_aws(tmp_path / "aws") as running:
-        yield running
+def aws(endpoint: str) -> LocalAws:
+    world = LocalAws(endpoint=endpoint, prefix=f"world{next(_numbers)}")
+    make_resources(world)
+    return world
 
 
 @pytest.fixture

@@ -2,22 +2,23 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 from jobs import s3_keys
 from jobs.job import Job
 from jobs.states import State
 from tests.chaos.conftest import StartAgent
 from tests.chaos.world.agents import AgentProcess, ended, submit, wait_for
-from tests.chaos.world.emulator import BUCKET, LocalAws
+from tests.chaos.world.emulator import LocalAws
 from tests.chaos.world.imds import StandInImds
 
-LONG = {"num_inference_steps": 50, "num_frames": 33, "size": "128x128"}
+LONG: dict[str, Any] = {"num_inference_steps": 50, "num_frames": 33, "size": "128x128"}
 
 
 def video_of(aws: LocalAws, job: Job) -> bytes:
     assert job.status is State.COMPLETED, job.error
     assert job.outputs is not None
-    return bytes(aws.client("s3").get_object(Bucket=BUCKET, Key=job.outputs.video)["Body"].read())
+    return bytes(aws.client("s3").get_object(Bucket=aws.bucket, Key=job.outputs.video)["Body"].read())
 
 
 def wait_for_checkpoint(aws: LocalAws, job: Job, *, at_least: int) -> None:
@@ -75,9 +76,9 @@ def test_given_a_corrupt_checkpoint_then_it_is_discarded_and_the_job_starts_anew
     first.kill_machine()
     step = aws.store().get(job.id).checkpoint_step
     key = s3_keys.checkpoint(job.id, step)
-    body = bytearray(aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    body = bytearray(aws.client("s3").get_object(Bucket=aws.bucket, Key=key)["Body"].read())
     body[len(body) // 2] ^= 0xFF
-    aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=bytes(body))
+    aws.client("s3").put_object(Bucket=aws.bucket, Key=key, Body=bytes(body))
 
     second = agent("i-second")
 

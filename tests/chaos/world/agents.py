@@ -17,7 +17,7 @@ from jobs.ids import new_job_id
 from jobs.job import Job, Source
 from jobs.request import VideoRequest
 from jobs.states import State, is_terminal
-from tests.chaos.world.emulator import BUCKET, PREFIX, REGION, REPOSITORY, TABLE, LocalAws
+from tests.chaos.world.emulator import REGION, REPOSITORY, LocalAws
 
 WAIT_S = 120.0  # generous: two busy cores load torch meanwhile
 
@@ -76,9 +76,9 @@ class AgentProcess:
 def start_agent(aws: LocalAws, directory: Path, instance_id: str, **settings: object) -> AgentProcess:
     """`settings` are REVALIDA_* variables in lower case, laid over quick ones for tests."""
     quick: dict[str, object] = {
-        "table": TABLE,
-        "media_bucket": BUCKET,
-        "queue_prefix": PREFIX,
+        "table": aws.table,
+        "media_bucket": aws.bucket,
+        "queue_prefix": aws.prefix,
         "instance_id": instance_id,
         "imds_endpoint": aws.endpoint,
         "imds_poll_s": 0.3,

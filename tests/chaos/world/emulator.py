@@ -21,10 +21,6 @@ from jobs.store import JobStore
 REPOSITORY = Path(__file__).resolve().parents[3]
 REGION = "us-east-2"
 START_LIMIT_S = 60.0
-TABLE = "jobs"
-BUCKET = "media"
-PREFIX = "chaos"
-GROUP = "fleet"
 
 
 def free_port() -> int:
@@ -35,9 +31,22 @@ def free_port() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAws:
-    """`endpoint` is where every client of the test speaks to the emulator itself."""
+    """`endpoint` is where every client of the test speaks to the emulator itself; `prefix` keeps worlds apart."""
 
     endpoint: str
+    prefix: str
+
+    @property
+    def table(self) -> str:
+        return f"{self.prefix}-jobs"
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.prefix}-media"
+
+    @property
+    def dead_letters(self) -> str:
+        return f"{self.prefix}-jobs-dead"
 
     def client(self, service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]
@@ -49,18 +58,18 @@ class LocalAws:
         )
 
     def store(self) -> JobStore:
-        return JobStore(TABLE, client=self.client("dynamodb"))
+        return JobStore(self.table, client=self.client("dynamodb"))
 
     def queues(self) -> JobQueues:
-        return JobQueues(PREFIX, client=self.client("sqs"))
+        return JobQueues(self.prefix, client=self.client("sqs"))
 
     def fleet(self) -> FleetStore:
-        return FleetStore(TABLE, client=self.client("dynamodb"))
+        return FleetStore(self.table, client=self.client("dynamodb"))
 
 
 @contextmanager
-def local_aws(directory: Path, *, models: Iterable[str] = ("wan-mini",)) -> Iterator[LocalAws]:
-    """The emulator with the resources that an agent needs, as cdk/ makes them; ended with the block."""
+def emulator(directory: Path) -> Iterator[str]:
+    """The endpoint of a running emulator; it ends with the block."""
     port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
@@ -78,10 +87,9 @@ def local_aws(directory: Path, *, models: Iterable[str] = ("wan-mini",)) -> Iter
             [sys.executable, "-m", "local.emulator"], cwd=REPOSITORY, env=environment, stdout=log, stderr=log
         )
     try:
-        aws = LocalAws(endpoint=f"http://127.0.0.1:{port}")
-        _wait_until_up(aws.endpoint, process)
-        _make_resources(aws, models)
-        yield aws
+        endpoint = f"http://127.0.0.1:{port}"
+        _wait_until_up(endpoint, process)
+        yield endpoint
     finally:
         process.kill()
         process.wait()
@@ -99,10 +107,11 @@ def _wait_until_up(endpoint: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the emulator did not come up")
 
 
-def _make_resources(aws: LocalAws, models: Iterable[str]) -> None:
+def make_resources(aws: LocalAws, *, models: Iterable[str] = ("wan-mini",)) -> None:
+    """The table, bucket and queues that an agent needs, as cdk/ makes them."""
     keys = ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk")
     aws.client("dynamodb").create_table(
-        TableName=TABLE,
+        TableName=aws.table,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         KeySchema=_key_schema("pk", "sk"),
@@ -112,10 +121,11 @@ def _make_resources(aws: LocalAws, models: Iterable[str]) -> None:
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
-    aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws.client("s3").create_bucket(Bucket=aws.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     sqs = aws.client("sqs")
+    sqs.create_queue(QueueName=aws.dead_letters)
     for model in models:
-        sqs.create_queue(QueueName=queue_name(PREFIX, model), Attributes={"VisibilityTimeout": "60"})
+        sqs.create_queue(QueueName=queue_name(aws.prefix, model), Attributes={"VisibilityTimeout": "60"})
 
 
 def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
