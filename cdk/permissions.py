@@ -12,7 +12,6 @@ _READ = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
 _SEND = ["sqs:SendMessage", "sqs:GetQueueUrl"]
 _DEPTH = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
-_WORK = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
 
 _KEYS_REASON = "Objects have keys that are made at run time; the prefix is fixed."
 _INDEX_REASON = "The table's two indexes."
@@ -60,26 +59,22 @@ class Permissions:
 
     def outbox(self, function: DomainFunction) -> None:
         """Puts a finished job's files beside the file that asked for it."""
-        self._table(function, _READ)
+        function.allow(["dynamodb:GetItem"], [self.storage.table.table_arn])
         self._objects(function, ["s3:GetObject"], "videos/*")
         self._objects(function, ["s3:GetObject", "s3:PutObject"], "outbox/*")
         self._list_bucket(function)
 
     def planner(self, function: DomainFunction) -> None:
         """Reads the backlog, sets the group's size."""
-        self._table(function, [*_READ, "dynamodb:PutItem", "dynamodb:UpdateItem"])
+        self._table(function, _READ)
         function.allow(_DEPTH, self.queues.arns)
         self._describe_fleet(function)
         self._resize_group(function)
 
     def sweeper(self, function: DomainFunction) -> None:
-        """Settles orphans: jobs without a message or a living lease, files without a job."""
+        """Settles orphans: jobs without a message or a living lease."""
         self._table(function, _READ + _WRITE)
-        function.allow([*_SEND, "sqs:GetQueueAttributes"], [*self.queues.arns, self.queues.dead_letters.queue_arn])
-        function.allow(_WORK, [self.queues.dead_letters.queue_arn])
-        self._objects(function, ["s3:DeleteObject"], "checkpoints/*", "videos/*", "uploads/*")
-        self._list_bucket(function)
-        self._describe_fleet(function)
+        function.allow([*_SEND, "sqs:GetQueueAttributes"], self.queues.arns)
 
     def _table(self, function: DomainFunction, actions: list[str]) -> None:
         table_arn = self.storage.table.table_arn
@@ -97,14 +92,7 @@ class Permissions:
         function.allow(["s3:ListBucket"], [self.storage.media.bucket_arn])
 
     def _describe_fleet(self, function: DomainFunction) -> None:
-        function.allow(
-            [
-                "autoscaling:DescribeAutoScalingGroups",
-                "autoscaling:DescribeScalingActivities",
-                "ec2:DescribeSpotPriceHistory",
-            ],
-            ["*"],
-        )
+        function.allow(["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities"], ["*"])
         function.accept_wildcard("*", _NO_RESOURCE_REASON)
 
     def _resize_group(self, function: DomainFunction) -> None:

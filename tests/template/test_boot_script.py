@@ -1,0 +1,114 @@
+"""The boot script, executed as far as a machine without GPU and systemd allows: in a scratch root."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from cdk.fleet import boot_script
+from tests.template.conftest import REPOSITORY
+
+BOOT = REPOSITORY / "cdk" / "boot" / "boot.sh"
+USER_DATA_LIMIT_BYTES = 16_384  # docs.aws.amazon.com/AWSEC2, "Run commands at launch": before base64
+
+
+def _bash(root: Path, command: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f"source {BOOT}; {command}"],
+        env={**os.environ, "ROOT": str(root), "PATH": path or os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    """A stand-in for S3: `aws s3 cp` copies from this folder. Holds an agent without dependencies."""
+    store = tmp_path / "store" / "agent" / "9.9"
+    store.mkdir(parents=True)
+    content = tmp_path / "content"
+    (content / "wheels").mkdir(parents=True)
+    (content / "gpu_agent").mkdir()
+    (content / "gpu_agent" / "__main__.py").write_text("print('agent')\n")
+    (content / "requirements.lock").write_text("")
+    with tarfile.open(store / "agent.tar.gz", "w:gz") as archive:
+        for name in ("wheels", "gpu_agent", "requirements.lock"):
+            archive.add(content / name, arcname=name)
+    digest = hashlib.sha256((store / "agent.tar.gz").read_bytes()).hexdigest()
+    (store / "agent.tar.gz.sha256").write_text(f"{digest}  agent.tar.gz\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "aws").write_text(f'#!/bin/bash\ncp "{tmp_path}/store/${{4#s3://media/}}" "$5"\n')
+    (tools / "aws").chmod(0o755)
+    return tmp_path
+
+
+def _install(artifact: Path) -> subprocess.CompletedProcess[str]:
+    (artifact / "root" / "var" / "lib" / "revalida").mkdir(parents=True)
+    return _bash(artifact / "root", "install_agent 9.9 media", f"{artifact / 'tools'}:{os.environ['PATH']}")
+
+
+def test_given_the_script_when_checked_then_shellcheck_is_content() -> None:
+    scripts = [BOOT, *sorted((REPOSITORY / "scripts").glob("*.sh")), REPOSITORY / ".ci" / "run"]
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+
+    checked = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_given_an_artifact_when_installed_then_the_agent_runs_from_its_own_environment(artifact: Path) -> None:
+    installed = _install(artifact)
+
+    assert installed.returncode == 0, installed.stderr
+    application = artifact / "root" / "opt" / "revalida"
+    ran = subprocess.run(
+        [application / "venv" / "bin" / "python", "-m", "gpu_agent"], cwd=application, capture_output=True, text=True
+    )
+    assert ran.stdout == "agent\n"
+
+
+def test_given_a_damaged_artifact_when_installed_then_nothing_is_unpacked(artifact: Path) -> None:
+    archive = artifact / "store" / "agent" / "9.9" / "agent.tar.gz"
+    archive.write_bytes(archive.read_bytes() + b"x")
+
+    installed = _install(artifact)
+
+    assert installed.returncode != 0
+    assert "checksum does not match" in installed.stderr
+    assert not (artifact / "root" / "opt" / "revalida").exists()
+
+
+def test_given_a_machine_when_the_unit_is_written_then_restarts_are_limited_and_a_stop_has_time(tmp_path: Path) -> None:
+    assert _bash(tmp_path, "write_unit").returncode == 0
+
+    unit = (tmp_path / "etc/systemd/system/revalida-agent.service").read_text().splitlines()
+    assert "Restart=on-failure" in unit
+    assert "StartLimitBurst=5" in unit
+    assert "TimeoutStopSec=110" in unit  # below the two minutes of a Spot notice
+
+
+def test_given_settings_with_quotes_in_them_when_user_data_runs_then_bash_reads_them_back(tmp_path: Path) -> None:
+    user_data = boot_script({"REVALIDA_INSTANCE_TYPES": '["g5.12xlarge", "g6.12xlarge"]'})
+    written = user_data.split("<<'ENVIRONMENT'\n")[1].split("ENVIRONMENT\n")[0]
+    (tmp_path / "agent.env").write_text(written)
+
+    read = subprocess.run(
+        ["bash", "-c", f'source {tmp_path}/agent.env; printf %s "$REVALIDA_INSTANCE_TYPES"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert read.stdout == '["g5.12xlarge", "g6.12xlarge"]'
+
+
+def test_given_the_user_data_when_measured_then_ec2_takes_it() -> None:
+    assert len(boot_script({f"REVALIDA_{number}": "x" * 80 for number in range(20)})) < USER_DATA_LIMIT_BYTES

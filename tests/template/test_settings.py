@@ -1,0 +1,74 @@
+"""Settings that cannot be are refused before anything is built; local differs by settings alone."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cdk.settings import load_settings
+from tests.template.conftest import Synthesis, cdk_context
+
+
+def _context(**fleet: Any) -> dict[str, Any]:
+    context = copy.deepcopy(cdk_context())
+    context["settings"]["fleet"] |= fleet
+    return context
+
+
+def test_given_more_instances_than_the_quota_when_loaded_then_the_error_says_so() -> None:
+    with pytest.raises(ValidationError, match="max_instances=3 of 48 vCPUs each exceed vcpu_quota=96"):
+        load_settings(_context(max_instances=3))
+
+
+def test_given_a_misspelt_setting_when_loaded_then_it_is_named() -> None:
+    with pytest.raises(ValidationError, match="max_instnaces"):
+        load_settings(_context(max_instnaces=1))
+
+
+def test_given_zones_of_another_region_when_loaded_then_they_are_named() -> None:
+    context = copy.deepcopy(cdk_context())
+    context["settings"]["availability_zones"] = ["us-east-1a"]
+
+    with pytest.raises(ValidationError, match="us-east-1a"):
+        load_settings(context)
+
+
+def test_given_a_profile_that_does_not_exist_when_loaded_then_it_is_refused() -> None:
+    with pytest.raises(KeyError, match="settings:staging"):
+        load_settings(cdk_context(), "staging")
+
+
+def test_given_the_local_profile_when_loaded_then_functions_run_in_this_interpreter() -> None:
+    settings = load_settings(cdk_context(), "local")
+
+    assert settings.functions.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert settings.queues == load_settings(cdk_context()).queues
+
+
+def _types(synthesis: Synthesis) -> Counter[str]:
+    return Counter(resource["Type"] for resource in synthesis.template["Resources"].values())
+
+
+def test_given_both_profiles_when_synthesised_then_only_what_the_settings_switch_off_is_missing(
+    production: Synthesis, local: Synthesis
+) -> None:
+    assert _types(local) - _types(production) == Counter()
+    assert _types(production) - _types(local) == Counter(
+        {
+            # events.archive_days
+            "AWS::Events::Archive": 1,
+            # fleet.flow_logs: the flow log, its log group, its role
+            "AWS::EC2::FlowLog": 1,
+            # fleet.suspend_az_rebalance: the call, its function, and the role and log group of each of the two
+            "Custom::AWS": 1,
+            "AWS::Lambda::Function": 1,
+            "AWS::Logs::LogGroup": 2,
+            "AWS::IAM::Role": 2,
+            "AWS::IAM::Policy": 2,
+        }
+    )

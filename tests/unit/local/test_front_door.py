@@ -1,0 +1,133 @@
+"""The front door over real sockets, before an upstream that answers with what it was sent."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from local.front_door import METHODS, create_app
+from local.ports import free_port
+
+API_HOST = "abc.execute-api.127.0.0.1:4566"
+
+
+async def _echo(request: Request) -> Response:
+    body = await request.body()
+    seen = {
+        "method": request.method,
+        "path": request.scope["raw_path"].decode(),
+        "query": request.url.query,
+        "headers": dict(request.headers),
+        "bytes": len(body),
+    }
+    return JSONResponse(seen, status_code=207, headers={"x-from": "upstream"})
+
+
+async def _redirect(_: Request) -> Response:
+    return RedirectResponse("http://127.0.0.1:1/bucket/video.mp4?X-Amz-Signature=1", status_code=302)
+
+
+async def _stream(_: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield b"x" * 65_536
+
+    return StreamingResponse(parts())
+
+
+@contextmanager
+def _serving(app: Starlette) -> Iterator[str]:
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[httpx.Client]:
+    upstream = Starlette(
+        routes=[
+            Route("/v1/redirect", _redirect),
+            Route("/v1/stream", _stream),
+            Route("/v1/{path:path}", _echo, methods=METHODS),
+        ]
+    )
+    with (
+        _serving(upstream) as api_url,
+        _serving(create_app(api_url=api_url, api_host=API_HOST, console=tmp_path / "console")) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield client
+
+
+def test_given_a_request_when_forwarded_then_method_path_query_headers_and_body_arrive(door: httpx.Client) -> None:
+    answer = door.post(
+        "/v1/videos/a%20b?after=x%2Fy&limit=2", content=b"z" * 300_000, headers={"authorization": "Bearer sk-1"}
+    )
+
+    seen = answer.json()
+    assert (answer.status_code, answer.headers["x-from"]) == (207, "upstream")
+    assert (seen["method"], seen["path"], seen["query"]) == ("POST", "/v1/videos/a%20b", "after=x%2Fy&limit=2")
+    assert seen["headers"]["authorization"] == "Bearer sk-1"
+    assert seen["headers"]["host"] == API_HOST
+    assert seen["bytes"] == 300_000
+
+
+def test_given_a_request_without_body_when_forwarded_then_none_is_invented(door: httpx.Client) -> None:
+    headers = door.get("/v1/models").json()["headers"]
+
+    assert "transfer-encoding" not in headers
+    assert headers.get("content-length", "0") == "0"
+
+
+def test_given_a_redirect_when_answered_then_the_client_gets_it_and_not_its_target(door: httpx.Client) -> None:
+    answer = door.get("/v1/redirect")
+
+    assert answer.status_code == 302
+    assert answer.headers["location"].endswith("video.mp4?X-Amz-Signature=1")
+
+
+def test_given_a_long_answer_when_streamed_then_all_of_it_arrives(door: httpx.Client) -> None:
+    assert len(door.get("/v1/stream").content) == 64 * 65_536
+
+
+def test_given_no_console_when_its_page_is_asked_for_then_the_door_says_where_the_api_is(door: httpx.Client) -> None:
+    assert "/v1" in door.get("/").text
+
+
+def test_given_a_console_when_its_page_is_asked_for_then_it_is_served(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<title>console</title>")
+    app = create_app(api_url="http://127.0.0.1:1", api_host=API_HOST, console=tmp_path)
+
+    with _serving(app) as url:
+        assert "console" in httpx.get(f"{url}/", trust_env=False).text
+
+
+def test_given_an_api_that_is_down_when_called_then_the_error_has_the_dialects_shape(tmp_path: Path) -> None:
+    app = create_app(api_url=f"http://127.0.0.1:{free_port()}", api_host=API_HOST, console=tmp_path / "none")
+
+    with _serving(app) as url:
+        answer = httpx.get(f"{url}/v1/models", trust_env=False)
+
+    assert answer.status_code == 502
+    assert set(json.loads(answer.text)["error"]) == {"message", "type", "param", "code"}
