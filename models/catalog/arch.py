@@ -29,7 +29,11 @@ class TextEncoderArch(Record):
 
 
 class _DenoiserArch(Record):
-    """What all denoisers share. ``dim`` is heads x head_dim; ``patch`` is latent frames x height x width."""
+    """What all denoisers share. ``dim`` is heads x head_dim; ``patch`` is latent frames x height x width.
+
+    ``activation_bytes_per_token``: how the peak of one bf16 forward at batch 1 grows with the video tokens, beside the
+    weights: followed tensor by tensor through the stock class on the meta device, with fused attention.
+    """
 
     layers: int
     dim: int
@@ -39,6 +43,7 @@ class _DenoiserArch(Record):
     text_dim: int = 4096
     text_tokens: int
     parameters: int
+    activation_bytes_per_token: int
 
 
 class CrossAttentionDenoiser(_DenoiserArch):
@@ -104,7 +109,10 @@ class VaeArch(Record):
     ``spatial`` and ``temporal`` are the compression of a side and of the frames after the first. The attention in its
     middle spans a frame (``attention="frame"``) or all frames decoded at once (``"video"``), over ``attention_dim``
     channels. ``temporal_tile``: latent frames a pass and the stride, where the stock class always decodes so.
-    ``encodes``: what an input image makes the encoder see, one frame or a whole video padded with zeros.
+    Decoding without tiles peaks at ``decode_bytes_per_cell`` and ``decode_bytes_per_cell_frame`` for each latent frame,
+    times the cells of the grid, with numbers of ``weight_bytes``; followed as the denoiser's activations are.
+    ``tile_cells`` is the class's own tile. ``encodes``: what an input image makes the encoder see, one frame or a
+    whole video padded with zeros.
     """
 
     spatial: int
@@ -117,18 +125,25 @@ class VaeArch(Record):
     encode_attention_dim: int = 0
     temporal_tile: tuple[int, int] | None = None
     encodes: Literal["image", "video"] = "image"
-    decode_peak_channels: int
+    decode_bytes_per_cell: int
+    decode_bytes_per_cell_frame: int
+    tile_cells: int
     decoder_parameters: int
     parameters: int
     weight_bytes: int = 2
 
 
 class ArchSpec(Record):
-    """The parts of a model. ``experts`` denoisers share the steps, one at a time. ``embedded_guidance``: the guidance
-    scale is an input and no second forward is needed."""
+    """The parts of a model.
+
+    ``experts`` denoisers share the steps, one at a time. ``embedded_guidance``: the guidance scale is an input and no
+    second forward is needed. ``context_parallel_heads``: the attention heads that several GPUs can share out, 0 where
+    diffusers has no context-parallel plan for the class.
+    """
 
     text: tuple[TextEncoderArch, ...] = Field(min_length=1)
     denoiser: DenoiserArch
     experts: int = 1
+    context_parallel_heads: int = 0
     embedded_guidance: bool = False
     vae: VaeArch

@@ -7,6 +7,7 @@ estimate.estimate(spec, estimate.Work.default(spec), estimate.Slot.parse("A10Gx4
 
 from models.estimate.calibration import Calibration
 from models.estimate.flops import Flops, flops, forwards_per_step
+from models.estimate.layout import Layout, layout
 from models.estimate.seconds import BOOT_S, Estimate, estimate
 from models.estimate.slots import OFFERS, SLOT_KINDS, Offer, Slot, SlotKind, all_gpu_slots, slot
 from models.estimate.work import Work
@@ -18,6 +19,7 @@ __all__ = [
     "Calibration",
     "Estimate",
     "Flops",
+    "Layout",
     "Offer",
     "Slot",
     "SlotKind",
@@ -26,5 +28,6 @@ __all__ = [
     "estimate",
     "flops",
     "forwards_per_step",
+    "layout",
     "slot",
 ]

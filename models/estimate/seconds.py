@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.catalog import ModelSpec
 from models.estimate.calibration import Calibration
 from models.estimate.flops import Flops, flops
+from models.estimate.layout import layout
 from models.estimate.slots import Slot
 from models.estimate.work import Work
 
@@ -67,12 +68,13 @@ def estimate(
 
     ``usd_per_hour`` is the price of the slot (its share of the instance). ``loaded``: the model is in the worker's
     memory already; ``booted``: an instance is running. The cost covers loading and computing, not booting, which the
-    fleet meters and shares out on its own.
+    fleet meters and shares out on its own. GPUs that the model cannot use wait and are paid for.
     """
     parts = flops(spec, work)
+    working = slot if slot.is_cpu else slot.model_copy(update={"count": layout(spec, work, slot.count).gpus})
     factor = 1.0 if calibration is None else calibration.factor(spec.id, slot.name)
     steps = work.num_inference_steps * max(1, len(work.shot_frames) if spec.multi_shot == "per-shot" else 1)
-    denoise_s = factor * (_compute_s(parts.denoise_pf, slot, _DENOISE_EFFICIENCY) + steps * _STEP_OVERHEAD_S)
+    denoise_s = factor * (_compute_s(parts.denoise_pf, working, _DENOISE_EFFICIENCY) + steps * _STEP_OVERHEAD_S)
     predicted = Estimate(
         boot_s=0.0 if booted else BOOT_S,
         load_s=0.0 if loaded else spec.weights.gib / slot.kind.load_gib_s,

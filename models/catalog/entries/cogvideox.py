@@ -30,6 +30,7 @@ _DENOISER = JointDenoiser(
     text_tokens=226,
     time_dim=512,
     parameters=5_570_283_072,
+    activation_bytes_per_token=74_500,
 )
 _ARCH = ArchSpec(
     text=(t5_xxl(tokens=226),),
@@ -41,7 +42,9 @@ _ARCH = ArchSpec(
         # Of odd numbers of latent frames, the only ones 8N+1 frames make: pairs cost 9491.677 after the first.
         decode=ConvCost(first_mflop=1388.445696, next_mflop=4745.838592),
         encode=ConvCost(first_mflop=884.719616, next_mflop=2225.11104),
-        decode_peak_channels=256,
+        decode_bytes_per_cell=2_930_000,
+        decode_bytes_per_cell_frame=0,
+        tile_cells=1350,
         decoder_parameters=123_368_451,
         parameters=215_583_907,
     ),

@@ -47,7 +47,11 @@ def _holocine(model_id: str, title: str, variant: str) -> ModelSpec:
         multi_shot="native",
         schedulers=("flow-match-euler",),
         arch=A14B_ARCH.model_copy(
-            update={"denoiser": A14B_DENOISER.model_copy(update={"sparse_shots": variant == "sparse"})}
+            # Shots cut across the sequence, so the plan of the plain class does not apply.
+            update={
+                "context_parallel_heads": 0,
+                "denoiser": A14B_DENOISER.model_copy(update={"sparse_shots": variant == "sparse"}),
+            }
         ),
         weights=_weights(variant),
         licence=HOLOCINE,

@@ -53,6 +53,7 @@ _DENOISER = DualStreamDenoiser(
     text_tokens=256,
     pooled_dim=768,
     parameters=12_821_012_544,
+    activation_bytes_per_token=111_800,
 )
 _VAE = VaeArch(
     spatial=8,
@@ -65,10 +66,12 @@ _VAE = VaeArch(
     encode_attention_dim=512,
     # The stock class decodes 16 frames at a time, every 12: five latent frames a pass, three apart.
     temporal_tile=(5, 3),
-    decode_peak_channels=256,
+    # Half precision, as the documentation runs it.
+    decode_bytes_per_cell=2_512_000,
+    decode_bytes_per_cell_frame=2_250,
+    tile_cells=1024,
     decoder_parameters=146_136_067,
     parameters=246_478_803,
-    weight_bytes=4,
 )
 _ARCH = ArchSpec(text=(_LLAMA_8B, _CLIP_L), denoiser=_DENOISER, embedded_guidance=True, vae=_VAE)
 

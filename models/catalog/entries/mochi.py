@@ -17,6 +17,7 @@ _ARCH = ArchSpec(
         out_channels=12,
         text_tokens=256,
         parameters=10_027_677_744,
+        activation_bytes_per_token=108_700,
     ),
     vae=VaeArch(
         spatial=8,
@@ -26,7 +27,9 @@ _ARCH = ArchSpec(
         decode=ConvCost(first_mflop=6069.209088, next_mflop=6069.209088),
         # Not used: the model takes no image.
         encode=ConvCost(first_mflop=0, next_mflop=0),
-        decode_peak_channels=128,
+        decode_bytes_per_cell=0,
+        decode_bytes_per_cell_frame=694_000,
+        tile_cells=1024,
         decoder_parameters=362_526_595,
         parameters=459_748_611,
     ),

@@ -49,8 +49,9 @@ A14B_DENOISER = CrossAttentionDenoiser(
     out_channels=16,
     text_tokens=512,
     parameters=14_288_491_584,
+    activation_bytes_per_token=113_300,
 )
-A14B_ARCH = ArchSpec(text=(UMT5_XXL,), denoiser=A14B_DENOISER, experts=2, vae=WAN_VAE)
+A14B_ARCH = ArchSpec(text=(UMT5_XXL,), denoiser=A14B_DENOISER, experts=2, context_parallel_heads=40, vae=WAN_VAE)
 
 _T2V = ModelSpec(
     id="wan2.2-t2v-a14b",
@@ -85,6 +86,7 @@ _I2V = _T2V.variant(
         text=(UMT5_XXL,),
         denoiser=A14B_DENOISER.model_copy(update={"in_channels": 36, "parameters": 14_288_901_184}),
         experts=2,
+        context_parallel_heads=40,
         vae=WAN_VAE.model_copy(update={"encodes": "video"}),
     ),
     tasks=frozenset({"image-to-video"}),
@@ -133,7 +135,10 @@ _TI2V = ModelSpec(
             text_tokens=512,
             time_per_token="always",
             parameters=4_999_787_712,
+            # A time embedding for each token, in float32.
+            activation_bytes_per_token=199_600,
         ),
+        context_parallel_heads=24,
         vae=WAN_22_VAE,
     ),
     weights=WeightsSpec(

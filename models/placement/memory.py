@@ -1,0 +1,71 @@
+"""Bytes of each part and phase, in GiB. Weights are counted; activations come from the catalog's followed figures."""
+
+from models.catalog import ModelSpec
+from models.estimate import Layout, Work
+from models.estimate.denoiser import num_tokens
+from models.estimate.work import LatentGrid, generations, latent_grid
+
+GIB = 2.0**30
+
+# Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
+# Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
+_TILED_OUTPUTS = 3.4
+# A text encoder's activations are small beside its weights: 512 tokens of 4096 numbers in a few copies.
+TEXT_ACTIVATIONS_GIB = 0.5
+# Blocks on the GPU while streaming: one that computes and one that arrives.
+_STREAMED_BLOCKS = 2
+# Embeddings, heads and modulation that stay while the blocks stream, as a share of the weights. Followed: 1.6% at Wan
+# A14B, less elsewhere.
+_OUTSIDE_BLOCKS = 0.03
+# int8 and fp8 keep a scale a row, and norms, embeddings and heads in bf16: 13.4 of 26.6 GiB for a Wan A14B expert.
+_QUANTISED_SHARE = 13.4 / 26.6
+
+
+def text_gib(spec: ModelSpec, bytes_per_number: int) -> float:
+    return sum(part.parameters for part in spec.arch.text) * bytes_per_number / GIB
+
+
+def expert_gib(spec: ModelSpec, bytes_per_number: int, *, quantised: bool = False) -> float:
+    """One denoiser's weights."""
+    weights = spec.arch.denoiser.parameters * bytes_per_number / GIB
+    return weights * _QUANTISED_SHARE if quantised else weights
+
+
+def streamed_gib(spec: ModelSpec, bytes_per_number: int) -> float:
+    """What of one streamed denoiser is on the GPU at a time."""
+    weights = expert_gib(spec, bytes_per_number)
+    denoiser = spec.arch.denoiser
+    blocks = denoiser.layers + (denoiser.single_layers if denoiser.kind == "dual-stream" else 0)
+    # The stock dual-stream blocks are the larger ones: twice a single block's weights.
+    largest = weights / blocks * (1.5 if denoiser.kind == "dual-stream" else 1.0)
+    return weights * _OUTSIDE_BLOCKS + _STREAMED_BLOCKS * largest
+
+
+def vae_gib(spec: ModelSpec) -> float:
+    return spec.arch.vae.parameters * spec.arch.vae.weight_bytes / GIB
+
+
+def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: int) -> float:
+    """Activations of one forward on one GPU. The followed figures are those of 2-byte numbers."""
+    tokens = max(num_tokens(spec.arch.denoiser, grid) for grid in _grids(spec, work))
+    share = tokens / layout.ulysses
+    return share * spec.arch.denoiser.activation_bytes_per_token * (bytes_per_number / 2) / GIB
+
+
+def decode_gib(spec: ModelSpec, work: Work, *, tiled: bool) -> float:
+    """Activations and frames of decoding the longest generation."""
+    return max(grid_decode_gib(spec, grid, tiled=tiled) for grid in _grids(spec, work))
+
+
+def grid_decode_gib(spec: ModelSpec, grid: LatentGrid, *, tiled: bool) -> float:
+    """Activations and frames of decoding one generation, whole or in the tiles of the stock class."""
+    vae = spec.arch.vae
+    per_cell = vae.decode_bytes_per_cell + vae.decode_bytes_per_cell_frame * grid.frames
+    if not tiled or grid.area <= vae.tile_cells:
+        return per_cell * grid.area / GIB
+    pixels = grid.area * vae.spatial**2 * ((grid.frames - 1) * vae.temporal + 1)
+    return (per_cell * vae.tile_cells + _TILED_OUTPUTS * pixels * 3 * vae.weight_bytes) / GIB
+
+
+def _grids(spec: ModelSpec, work: Work) -> list[LatentGrid]:
+    return [latent_grid(spec, work, num_frames) for num_frames in generations(spec, work)]

@@ -1,0 +1,195 @@
+"""Which plan fits: the most of the model kept on the GPU that leaves room for the work."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from models.catalog import ModelSpec
+from models.estimate import Slot, Work, all_gpu_slots, estimate, layout
+from models.placement import memory
+from models.placement.plan import Dtype, Mode, PartPlan, Plan, Refusal, Tier
+
+# What a process cannot use of a GPU: CUDA context, cuDNN and cuBLAS workspaces. An A10G's 22.35 GiB leave 21.5.
+_GPU_RESERVE_GIB = 0.85
+# Room over the counted peak for the allocator's rounding and fragments, and for LoRAs.
+_MARGIN = 1.05
+# Python, torch, CUDA's host side and frames on their way to the encoder, and pinned staging buffers.
+_HOST_BASE_GIB = 3.0
+# On a CPU, a job that would take longer than this is refused: nobody means it.
+_LONGEST_CPU_S = 6 * 3600.0
+
+
+class _Option(NamedTuple):
+    text: Mode
+    denoiser: Mode
+    vae: Mode
+    all_experts: bool
+    tiling: bool
+
+
+def _options(spec: ModelSpec) -> Iterator[_Option]:
+    """From the fastest to the one that needs least. Tiling costs less than streaming, streaming less than nothing
+    fitting at all."""
+    several = spec.arch.experts > 1
+    kept: list[tuple[Mode, Mode, Mode, bool]] = [
+        ("resident", "resident", "resident", True),
+        ("on-demand", "resident", "resident", True),
+    ]
+    kept += [("on-demand", "on-demand", "on-demand", True)] if several else []
+    kept += [("on-demand", "on-demand", "on-demand", False), ("on-demand", "streamed", "on-demand", False)]
+    for text, denoiser, vae, all_experts in kept:
+        for tiling in (False, True):
+            yield _Option(text, denoiser, vae, all_experts, tiling)
+
+
+def plan(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> Plan | Refusal:
+    """Where the parts lie when ``work`` runs on ``slot``, or why it cannot.
+
+    ``tier`` "fast" lets the denoiser be quantised where the slot's kind can compute so; "exact" never does. Quantised
+    weights are never streamed: torchao and offload streams do not go together.
+    """
+    if slot.is_cpu:
+        return _cpu_plan(spec, work, slot)
+    tried = [_gpu_plan(spec, work, slot, option, _denoiser_dtype(slot, tier)) for option in _options(spec)]
+    fitting = [
+        candidate for candidate in tried if candidate.predicted_peak_gib <= slot.kind.memory_gib - _GPU_RESERVE_GIB
+    ]
+    within_host = [candidate for candidate in fitting if candidate.host_gib <= slot.host_gib]
+    if within_host:
+        return within_host[0]
+    if tier == "fast" and _denoiser_dtype(slot, tier) != "bfloat16":
+        # Not even quantised does it fit whole; in bf16 it can be streamed.
+        return plan(spec, work, slot, tier="exact")
+    return _refusal(spec, work, slot, tried, fitting)
+
+
+def fits(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> bool:
+    return isinstance(plan(spec, work, slot, tier=tier), Plan)
+
+
+def _denoiser_dtype(slot: Slot, tier: Tier) -> Dtype:
+    if tier == "exact":
+        return "bfloat16"
+    if slot.kind.fp8:
+        return "float8"
+    return "int8" if slot.kind.int8 else "bfloat16"
+
+
+def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: Dtype) -> Plan:
+    quantised = dtype in ("int8", "float8")
+    mode: Mode = "on-demand" if quantised and option.denoiser == "streamed" else option.denoiser
+    expert = memory.expert_gib(spec, 2, quantised=quantised)
+    experts = spec.arch.experts * expert
+    on_gpu = experts if option.all_experts else expert
+    parts = {
+        "text": PartPlan(option.text, "bfloat16", memory.text_gib(spec, 2), memory.text_gib(spec, 2)),
+        "denoise": PartPlan(mode, dtype, memory.streamed_gib(spec, 2) if mode == "streamed" else on_gpu, experts),
+        "decode": PartPlan(option.vae, _vae_dtype(spec), memory.vae_gib(spec), memory.vae_gib(spec)),
+    }
+    split = layout(spec, work, slot.count)
+    activations = {
+        "text": memory.TEXT_ACTIVATIONS_GIB,
+        "denoise": memory.denoise_gib(spec, work, split, 2),
+        "decode": memory.decode_gib(spec, work, tiled=option.tiling),
+    }
+    phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
+    elsewhere = [part for part in parts.values() if part.mode != "resident"]
+    # Streaming reads the expert at work from pinned memory; all else can be read from disk again.
+    pinned = expert if mode == "streamed" else 0.0
+    return Plan(
+        dtype="bfloat16",
+        text_encoder=parts["text"],
+        denoiser=parts["denoise"],
+        vae=parts["decode"],
+        vae_tiling=option.tiling,
+        layout=split,
+        phases_gib=phases,
+        predicted_peak_gib=max(phases.values()),
+        host_gib=_HOST_BASE_GIB + pinned,
+        host_cache_gib=_HOST_BASE_GIB + sum(part.total_gib for part in elsewhere),
+    )
+
+
+def _on_gpu_gib(parts: dict[str, PartPlan], phase: str) -> float:
+    return sum(part.gpu_gib for name, part in parts.items() if name == phase or part.mode == "resident")
+
+
+def _vae_dtype(spec: ModelSpec) -> Dtype:
+    return "float32" if spec.arch.vae.weight_bytes == 4 else "bfloat16"
+
+
+def _cpu_plan(spec: ModelSpec, work: Work, slot: Slot) -> Plan | Refusal:
+    """Everything in host memory in float32; the text encoder goes before the denoiser comes."""
+    seconds = estimate(spec, work, slot).compute_s
+    if seconds > _LONGEST_CPU_S:
+        reason = f"{spec.id} would take about {seconds / 3600:.0f} hours on {slot.name}."
+        return Refusal("too_slow", reason, _nearest_slot(spec, work, slot), None)
+    experts = spec.arch.experts * memory.expert_gib(spec, 4)
+    parts = {
+        "text": PartPlan("resident", "float32", memory.text_gib(spec, 4), memory.text_gib(spec, 4)),
+        "denoise": PartPlan("resident", "float32", experts, experts),
+        "decode": PartPlan("resident", "float32", memory.vae_gib(spec), memory.vae_gib(spec)),
+    }
+    split = layout(spec, work, 1)
+    activations = {
+        "text": memory.TEXT_ACTIVATIONS_GIB,
+        "denoise": memory.denoise_gib(spec, work, split, 4),
+        "decode": memory.decode_gib(spec, work, tiled=False) * 4 / spec.arch.vae.weight_bytes,
+    }
+    phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
+    peak = max(phases.values())
+    if _HOST_BASE_GIB + peak > slot.host_gib:
+        reason = f"{spec.id} needs {_HOST_BASE_GIB + peak:.1f} GiB of host memory; {slot.name} has {slot.host_gib:.1f}."
+        return Refusal("host_memory", reason, _nearest_slot(spec, work, slot), _nearest_work(spec, work, slot))
+    return Plan(
+        dtype="float32",
+        text_encoder=parts["text"],
+        denoiser=parts["denoise"],
+        vae=parts["decode"],
+        vae_tiling=False,
+        layout=split,
+        phases_gib=phases,
+        predicted_peak_gib=peak,
+        host_gib=_HOST_BASE_GIB + peak,
+        host_cache_gib=_HOST_BASE_GIB + peak,
+    )
+
+
+def _refusal(spec: ModelSpec, work: Work, slot: Slot, tried: list[Plan], fitting: list[Plan]) -> Refusal:
+    if fitting:
+        needed = min(candidate.host_gib for candidate in fitting)
+        reason = f"{spec.id} needs {needed:.1f} GiB of host memory on {slot.name}, which has {slot.host_gib:.1f}."
+        return Refusal("host_memory", reason, _nearest_slot(spec, work, slot), None)
+    least = min(tried, key=lambda candidate: candidate.predicted_peak_gib)
+    phase = max(least.phases_gib, key=lambda name: least.phases_gib[name])
+    reason = (
+        f"{spec.id} at {work.width}x{work.height} with {work.num_frames} frames needs "
+        f"{least.predicted_peak_gib:.1f} GiB on each GPU to {phase}; {slot.name} has "
+        f"{slot.kind.memory_gib - _GPU_RESERVE_GIB:.1f}."
+    )
+    return Refusal("gpu_memory", reason, _nearest_slot(spec, work, slot), _nearest_work(spec, work, slot))
+
+
+def _nearest_slot(spec: ModelSpec, work: Work, slot: Slot) -> str | None:
+    """The smallest slot that fits: fewest GPUs, then least memory."""
+    larger = sorted(all_gpu_slots(), key=lambda other: (other.count, other.kind.memory_gib))
+    fitting = (other for other in larger if other != slot and _fits_somehow(spec, work, other))
+    return next((other.name for other in fitting), None)
+
+
+def _nearest_work(spec: ModelSpec, work: Work, slot: Slot) -> Work | None:
+    """The most frames at this size that fit, else the largest smaller named size with them."""
+    rule = spec.frame_rule
+    counts = [count for count in range(work.num_frames, rule.min - 1, -1) if rule.admits(count)]
+    sizes = sorted(
+        (size for size in spec.sizes if size.pixels < work.width * work.height), key=lambda size: -size.pixels
+    )
+    smaller = [replace(work, num_frames=count) for count in counts]
+    smaller += [replace(work, width=size.width, height=size.height) for size in sizes]
+    return next((candidate for candidate in smaller if _fits_somehow(spec, candidate, slot)), None)
+
+
+def _fits_somehow(spec: ModelSpec, work: Work, slot: Slot) -> bool:
+    limit = slot.kind.memory_gib - _GPU_RESERVE_GIB
+    candidates = (_gpu_plan(spec, work, slot, option, "bfloat16") for option in _options(spec))
+    return any(each.predicted_peak_gib <= limit and each.host_gib <= slot.host_gib for each in candidates)
