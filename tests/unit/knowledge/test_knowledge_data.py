@@ -124,7 +124,7 @@ def test_given_a_data_file_when_read_then_no_key_stands_twice_in_a_mapping(path:
         pass
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[object, object]:
-        keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [loader.construct_object(key) for key, _ in node.value]
         assert len(set(keys)) == len(keys), f"{path.name}: {keys}"
         return {}
 

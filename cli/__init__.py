@@ -1,0 +1,1 @@
+"""``revalida``, the command line client and operator's tool."""
