@@ -60,3 +60,18 @@ docs-gen: setup ## Write the generated documents: OpenAPI, event schemas
 
 clean-local: ## Wipe the local system's state: jobs, videos, keys
 	@scripts/clean-local.sh
+
+# The documents compute their own numbers: data and templates to text and plots, then the site into site/.
+.PHONY: docs docs-diagram docs-check
+
+docs: setup ## Render the documents and build the site into site/
+	$(BIN)/python -m knowledge render
+	$(BIN)/python -m knowledge plots
+	$(BIN)/python -m knowledge check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-diagram: synth ## Draw the architecture from cdk.out/ into docs/dados
+	$(BIN)/python -m knowledge diagram
+
+docs-check: setup ## Stale documents, numbers typed into prose, figures past their review
+	$(BIN)/python -m knowledge check
