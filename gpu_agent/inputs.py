@@ -1,5 +1,6 @@
 """What a job needs before it can run: input image, LoRAs and checkpoint on the local disk, and the model's request."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +44,8 @@ class InputFetcher:
         """Everything `job` needs, in `directory` (by default a new one).
 
         Raises InputMissing, what S3 raises, and OSError for a full disk."""
-        directory = directory or self._scratch / f"{job.id}-{job.revision}"
-        directory.mkdir(parents=True, exist_ok=True)
+        # Two slots may reserve the same job; the one that comes too late clears its own folder alone.
+        directory = directory or Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
         image = self._download(job.request.image, directory) if job.request.image else None
         loras = tuple(
             LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)

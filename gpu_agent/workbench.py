@@ -62,7 +62,7 @@ class Workbench:
     def start(self, prepared: Prepared, job: Job) -> None:
         """The job was claimed: from here on every way out ends the attempt."""
         settings = self._context.settings
-        directory = prepared.inputs.directory if prepared.inputs else settings.scratch_dir / f"{job.id}-{job.revision}"
+        directory = prepared.inputs.directory if prepared.inputs else settings.scratch_dir / job.id
         held = HeldJob(job, message=prepared.reservation.message, directory=directory)
         lease = Lease(
             held,
