@@ -23,7 +23,6 @@ from models.interface import Checkpoint, GenerationRequest, Phase, Step, Unsuppo
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
     from models.interface import Frame
-    from models.placement import Plan
 
 
 DEFAULT_SCHEDULER = "default"
@@ -38,11 +37,10 @@ class _Texts:
 class DiffusersVideoModel:
     """A `VideoModel` over stock diffusers pipelines; what differs between families is in `family`."""
 
-    def __init__(self, *, spec: ModelSpec, family: Family, pipelines: PipelineSet, plan: Plan | None = None) -> None:
+    def __init__(self, *, spec: ModelSpec, family: Family, pipelines: PipelineSet) -> None:
         self.spec = spec
         self._family = family
         self._pipelines = pipelines
-        self.plan = plan
         self._embeddings = EmbeddingCache()
         self._loras: LoraSwitch | None = None
 
@@ -138,6 +136,8 @@ class DiffusersVideoModel:
         pipe = self._pipelines.generation(with_image=shot.image is not None)
         pipe.scheduler = self._scheduler(request)
         self._activate_loras(request, pipe)
+        if shot.image is not None:
+            self._pipelines.places.summon(pipe.vae)  # encodes the image before the loop
         point = progress.resume_point(shot.index)
         loop_latents = point.latents if point else None
         pipe.resume_at(point, rng)
@@ -167,6 +167,7 @@ class DiffusersVideoModel:
         self, request: GenerationRequest, shot: PlannedShot, latents: torch.Tensor, rng: torch.Generator
     ) -> Iterator[Frame]:
         pipe = self._pipelines.generation(with_image=shot.image is not None)
+        self._pipelines.places.summon(pipe.vae)
         chunks = self._family.decode(pipe, latents.to(self._pipelines.device), request, shot, rng)
         frames = to_frames(chunks, pipe.video_processor)
         while True:
@@ -196,8 +197,7 @@ class DiffusersVideoModel:
             request,
             revision=self._pipelines.revision,
             dtype=str(self._pipelines.dtype),
-            plan=self.plan,
-            numerics=fingerprint.numerics(self._pipelines.device),
+            numerics=fingerprint.numerics(self._pipelines.device) | self._pipelines.residency.numerics,
         )
 
     def _check(self, request: GenerationRequest) -> None:

@@ -10,6 +10,7 @@ import torch
 from models.common.engine import DiffusersVideoModel
 from models.common.family import Family
 from models.common.pipelines import PipelineSet
+from models.common.residency import Residency
 
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
@@ -19,18 +20,17 @@ if TYPE_CHECKING:
 def open_model(
     spec: ModelSpec, family: Family, *, weights_dir: Path, device: str, plan: Plan | None
 ) -> DiffusersVideoModel:
-    """Checks the folder; the networks are read when the first request needs them. Raises `WeightsError`.
+    """Checks the folder; the networks are read when the first request needs them, and go where `plan` says.
 
-    float32 on the CPU, whose bfloat16 kernels are slow; bfloat16 on a GPU, as published. On a GPU the text encoder
-    (UMT5-XXL alone is 11 GiB) is freed after use, on the CPU it stays for the next prompt.
+    float32 on the CPU, whose bfloat16 kernels are slow; bfloat16 on a GPU, as published. Raises `WeightsError`, and
+    `UnsupportedRequest` for a plan that cannot be carried out.
     """
     target = torch.device(device)
-    on_cpu = target.type == "cpu"
     pipelines = PipelineSet(
         family=family,
         folder=weights_dir,
         device=target,
-        dtype=torch.float32 if on_cpu else torch.bfloat16,
-        keep_text_encoder=on_cpu,
+        dtype=torch.float32 if target.type == "cpu" else torch.bfloat16,
+        residency=Residency.of(plan, target),
     )
-    return DiffusersVideoModel(spec=spec, family=family, pipelines=pipelines, plan=plan)
+    return DiffusersVideoModel(spec=spec, family=family, pipelines=pipelines)

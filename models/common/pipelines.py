@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from models.common import weights
 from models.common.family import Family
+from models.common.residency import Places, Residency
 from models.common.resumable import resumable
 from models.interface import WeightsError
 
@@ -19,36 +20,37 @@ class PipelineSet:
     """The pipelines over one folder of weights (diffusers layout) on one device.
 
     Text encoder and generation live apart: on a 24 GB card they do not fit together, and a request whose prompts are
-    all cached needs no text encoder at all. `keep_text_encoder` False frees it after each use.
+    all cached needs no text encoder at all.
     """
 
     elsewhere: tuple[str, ...] = ()
     """Components whose weights do not lie in their folders; a subclass that names some hands them to `_load`."""
 
     def __init__(
-        self, *, family: Family, folder: Path, device: torch.device, dtype: torch.dtype, keep_text_encoder: bool
+        self, *, family: Family, folder: Path, device: torch.device, dtype: torch.dtype, residency: Residency
     ) -> None:
         self._index = weights.check_folder(folder, elsewhere=self.elsewhere)
         self._family = family
         self._folder = folder
-        self._keep_text_encoder = keep_text_encoder
         self._text: dict[bool, Any] = {}
         self._generation: dict[bool, Any] = {}
         self._published_scheduler: Any = None
         self.device = device
         self.dtype = dtype
+        self.residency = residency
+        self.places = Places(residency, device)
         self.revision = weights.revision_of(folder)
 
     def text(self, *, with_image: bool) -> Any:
         """The pipeline that encodes text; its weights are read at the first call."""
         if with_image not in self._text:
             absent = [name for name in self._components() if name not in self._family.text_components]
-            self._text[with_image] = self._load(with_image, dict.fromkeys(absent))
+            self._text[with_image] = self._load(with_image, dict.fromkeys(absent)).to(self.device)
         return self._text[with_image]
 
     def release_text(self) -> None:
         """Called when all texts of a request are encoded."""
-        if not self._keep_text_encoder and self._text:
+        if not self.residency.keep_text_encoder and self._text:
             self._text.clear()
             self._free_memory()
 
@@ -61,9 +63,14 @@ class PipelineSet:
         """The resumable pipeline that denoises and decodes; with and without image share their networks."""
         if with_image not in self._generation:
             given: dict[str, Any] = dict.fromkeys(self._family.text_components)
-            for other in self._generation.values():
-                given |= {name: getattr(other, name) for name in self._networks()}
-            self._generation[with_image] = self._load(with_image, given)
+            first = next(iter(self._generation.values()), None)
+            if first is not None:
+                given |= {name: getattr(first, name) for name in self._networks()}
+            pipe = self._load(with_image, given)
+            if first is None:
+                denoisers = (getattr(pipe, name) for name in self._networks() if name != "vae")
+                self.places.settle(denoisers=denoisers, vae=pipe.vae)
+            self._generation[with_image] = pipe
         return self._generation[with_image]
 
     @property
@@ -94,7 +101,8 @@ class PipelineSet:
         if self._published_scheduler is None:
             self._published_scheduler = pipe.scheduler
         pipe.set_progress_bar_config(disable=True)
-        return pipe.to(self.device)
+        pipe.run_device = self.device
+        return pipe
 
     def _components(self) -> list[str]:
         return [name for name, entry in self._index.items() if isinstance(entry, list) and entry[0] is not None]

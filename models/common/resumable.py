@@ -37,6 +37,7 @@ class ResumableMixin:
     _point: ResumePoint | None = None
     _generator: torch.Generator | None = None
     _turns_to_skip = 0
+    run_device: torch.device | None = None
     turn_started_s = 0.0
     """`time.perf_counter` at the start of the turn under way."""
 
@@ -75,7 +76,8 @@ class ResumableMixin:
 
     @property
     def _execution_device(self) -> torch.device:
-        return super()._execution_device  # type: ignore[misc,no-any-return]
+        """Where the loop runs. The stock answer is where the first network lies, which may just visit the GPU."""
+        return self.run_device or super()._execution_device  # type: ignore[misc]
 
 
 @cache

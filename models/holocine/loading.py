@@ -17,6 +17,7 @@ import torch
 
 from models.common import weights
 from models.common.pipelines import PipelineSet
+from models.common.residency import Residency
 from models.holocine.checkpoint import load_expert
 from models.holocine.family import HoloCineFamily
 from models.holocine.model import HoloCineVideoModel
@@ -85,14 +86,13 @@ def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | Non
         WeightsError: naming the file that is missing or not HoloCine's.
     """
     target = torch.device(device)
-    on_cpu = target.type == "cpu"
     family = HoloCineFamily(text_length=spec.limits.prompt_tokens)
     pipelines = HoloCinePipelines(
         variant="sparse" if spec.id.endswith("-sparse") else "full",
         family=family,
         folder=weights_dir,
         device=target,
-        dtype=torch.float32 if on_cpu else torch.bfloat16,
-        keep_text_encoder=on_cpu,
+        dtype=torch.float32 if target.type == "cpu" else torch.bfloat16,
+        residency=Residency.of(plan, target),
     )
-    return HoloCineVideoModel(spec=spec, family=family, pipelines=pipelines, plan=plan)
+    return HoloCineVideoModel(spec=spec, family=family, pipelines=pipelines)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, safe_open, save_file
 from models import catalog, tiny
 from models.common.engine import DiffusersVideoModel
 from models.common.pipelines import PipelineSet
+from models.common.residency import Residency
 from models.interface import Checkpoint, CheckpointCorrupt, CheckpointMismatch, GenerationRequest, LoraRef
 from models.wan.family import WanFamily
 from tests.unit.models.families import cases
@@ -80,7 +81,7 @@ def test_given_another_dtype_when_resumed_then_refused_for_the_dtype(
         folder=weights_of(CASE.name),
         device=torch.device("cpu"),
         dtype=torch.bfloat16,
-        keep_text_encoder=True,
+        residency=Residency(keep_text_encoder=True),
     )
     model = DiffusersVideoModel(spec=catalog.get(CASE.model), family=family, pipelines=pipelines)
 

@@ -12,6 +12,7 @@ from models import catalog
 from models.common.embeddings import EmbeddingCache
 from models.common.engine import DiffusersVideoModel
 from models.common.pipelines import PipelineSet
+from models.common.residency import Residency
 from models.interface import WeightsError
 from models.wan.family import WanFamily
 from tests.unit.models.families import cases
@@ -26,7 +27,11 @@ def test_given_known_prompts_then_the_text_encoder_is_not_loaded(
     shutil.copytree(weights_of(CASE.name), folder)
     family = WanFamily(text=True, image=False, two_experts=True)
     pipelines = PipelineSet(
-        family=family, folder=folder, device=torch.device("cpu"), dtype=torch.float32, keep_text_encoder=False
+        family=family,
+        folder=folder,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        residency=Residency(keep_text_encoder=False),
     )
     model = DiffusersVideoModel(spec=catalog.get(CASE.model), family=family, pipelines=pipelines)
     first = cases.frames_of(model, cases.request(CASE, folder))

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from models import catalog
+from models.common.residency import Residency
 from models.holocine.family import HoloCineFamily
 from models.holocine.loading import HoloCinePipelines, expert_path
 from models.holocine.model import HoloCineVideoModel
@@ -82,7 +83,7 @@ def test_given_a_bfloat16_run_when_resumed_after_any_step_then_latents_stay_bflo
             folder=folder,
             device=torch.device("cpu"),
             dtype=torch.bfloat16,
-            keep_text_encoder=True,
+            residency=Residency(keep_text_encoder=True),
         )
         return HoloCineVideoModel(spec=catalog.get("holocine-mini-sparse"), family=family, pipelines=pipelines)
 
