@@ -8,27 +8,36 @@ from jobs.errors import RequestError
 from jobs.fleet import Abilities, FleetStore
 from jobs.job import Estimate
 from jobs.request import VideoRequest
-from models import catalog, estimate
+from models import catalog, estimate, placement
 from models.catalog import ModelSpec
 from models.estimate import BOOT_S, OFFERS, Offer, Slot, Work
+from models.placement import Refusal
 
 REPORTS_KEPT_S = 30.0
+SLOT_GPUS = (1, 2, 4, 8)
 
 
 class Runnable(NamedTuple):
-    """Whether the fleet can run a model: None while no instance of a kind that could has reported."""
+    """Whether the fleet can run something; None while only an instance can tell and none has. `reason` says why not."""
 
     runnable: bool | None
     reason: str | None
 
 
 class Option(NamedTuple):
-    """A slot that a request could run on; the price is the slot's share of the instance, US$ an hour."""
+    """A slot of a kind of instance; the price is the slot's share of the instance, US$ an hour."""
 
-    instance_type: str
+    kind: str
     slot: Slot
     usd_per_hour: float | None
     boot_s: float
+
+
+class Verdict(NamedTuple):
+    """Whether some slot can run it, and the first that can (or, if none can, the first there is)."""
+
+    runnable: Runnable
+    option: Option
 
 
 class Admission:
@@ -45,60 +54,67 @@ class Admission:
 
     def __call__(self, request: VideoRequest) -> Estimate:
         """The request's estimate. Raises RequestError if no slot of the fleet can run it."""
-        verdict = self.feasible(request)
-        if verdict.runnable is False:
-            message = f"This fleet cannot run {request.model}: {verdict.reason}"
-            raise RequestError(message, param="model", code="model_not_runnable")
-        return self.estimate(request)
+        verdict = self.verdict(catalog.get(request.model), work_of(request))
+        if verdict.runnable.runnable is False:
+            message = f"This fleet cannot run it: {verdict.runnable.reason}"
+            raise RequestError(message, param="model", code="not_runnable")
+        return predict(request, verdict.option)
 
-    def feasible(self, request: VideoRequest) -> Runnable:
-        """Whether some slot of the fleet can run the request, and if none can, why not."""
-        return self.runnable(catalog.get(request.model))
-
-    def estimate(self, request: VideoRequest) -> Estimate:
-        """Seconds and US$ on the first slot that the fleet offers."""
-        option = self.options()[0]
-        spec = catalog.get(request.model)
-        predicted = estimate.estimate(
-            spec, work_of(request), option.slot, usd_per_hour=option.usd_per_hour, loaded=False
-        )
-        return Estimate(
-            slot=option.slot.name,
-            seconds=predicted.compute_s,
-            load_s=predicted.load_s,
-            boot_s=option.boot_s,
-            cost_usd=predicted.cost_usd,
-        )
+    def quote(self, request: VideoRequest) -> tuple[Runnable, Estimate]:
+        """The same, as an answer and not an error."""
+        verdict = self.verdict(catalog.get(request.model), work_of(request))
+        return verdict.runnable, predict(request, verdict.option)
 
     def runnable(self, spec: ModelSpec) -> Runnable:
-        """Whether some kind of instance can run the model, and if none can, why not."""
+        """Whether the fleet can run the model at its defaults."""
+        return self.verdict(spec, Work.default(spec)).runnable
+
+    def verdict(self, spec: ModelSpec, work: Work) -> Verdict:
+        """Looks at each kind of instance, those with known prices first."""
+        kinds = sorted(self.instance_types, key=lambda kind: kind not in OFFERS)
         reasons: list[str] = []
-        for kind in self.instance_types:
-            report = self._report(kind)
-            if report is None:
-                return Runnable(None, "no instance has reported yet what it can run")
+        unknown: Option | None = None
+        for kind in kinds:
+            found = self._on(kind, spec, work)
+            if found.runnable.runnable:
+                return found
+            if found.runnable.runnable is None:
+                unknown = unknown or found.option
+            reasons.append(f"{kind}: {found.runnable.reason}")
+        answer = Runnable(None if unknown else False, "; ".join(reasons))
+        return Verdict(answer, unknown or self._options(kinds[0])[0])
+
+    def _on(self, kind: str, spec: ModelSpec, work: Work) -> Verdict:
+        options = self._options(kind)
+        report = self._report(kind)
+        if report is None and kind not in OFFERS:
+            return Verdict(Runnable(None, "no instance has reported yet what it can run"), options[0])
+        if report is not None:
             ability = next((each for each in report.abilities if each.model == spec.id), None)
-            if ability is not None and ability.runnable:
-                return Runnable(True, None)
-            reason = None if ability is None else ability.reason
-            reasons.append(f"{kind}: {reason or 'not offered'}")
-        return Runnable(False, "; ".join(reasons))
+            if ability is None or not ability.runnable:
+                reason = "not offered" if ability is None or ability.reason is None else ability.reason
+                return Verdict(Runnable(False, reason), options[0])
+        plans = [(option, placement.plan(spec, work, option.slot)) for option in options]
+        for option, plan in plans:
+            if not isinstance(plan, Refusal):
+                return Verdict(Runnable(True, None), option)
+        option, plan = plans[-1]
+        return Verdict(Runnable(False, plan.message if isinstance(plan, Refusal) else None), option)
 
-    def options(self) -> list[Option]:
-        """The slots of the fleet, one for each kind of instance, those with known prices first."""
-        found = [self._option(kind) for kind in self.instance_types]
-        return sorted(found, key=lambda option: option.usd_per_hour is None)
-
-    def _option(self, kind: str) -> Option:
+    def _options(self, kind: str) -> list[Option]:
+        """The kind's slots, smallest first: those its agents reported, or those that could be made of its GPUs."""
         offer = OFFERS.get(kind)
         report = self._report(kind)
-        slot = _published_slot(offer) if report is None else Slot.parse(report.slot)
-        usd = None if offer is None else offer.spot_usd_per_hour
-        price = None if offer is None or usd is None else usd * slot.count / offer.gpus
+        if report is not None:
+            slots = [Slot.parse(report.slot)]
+        elif offer is not None:
+            slots = [offer.slot(gpus) for gpus in SLOT_GPUS if gpus <= offer.gpus]
+        else:
+            slots = [Slot.parse("CPU")]
         boot_s = None if report is None else report.boot_s
         if boot_s is None:
             boot_s = 0.0 if offer is None else BOOT_S
-        return Option(kind, slot, price, boot_s)
+        return [Option(kind, slot, _price(offer, slot), boot_s) for slot in slots]
 
     def _report(self, kind: str) -> Abilities | None:
         if self._read_at is None or self._now() - self._read_at > REPORTS_KEPT_S:
@@ -107,8 +123,23 @@ class Admission:
         return self._reports.get(kind)
 
 
-def _published_slot(offer: Offer | None) -> Slot:
-    return Slot.parse("CPU") if offer is None else offer.slot(1)
+def _price(offer: Offer | None, slot: Slot) -> float | None:
+    if offer is None or offer.spot_usd_per_hour is None:
+        return None
+    return offer.spot_usd_per_hour * slot.count / offer.gpus
+
+
+def predict(request: VideoRequest, option: Option) -> Estimate:
+    """What the request takes on that slot."""
+    spec = catalog.get(request.model)
+    predicted = estimate.estimate(spec, work_of(request), option.slot, usd_per_hour=option.usd_per_hour, loaded=False)
+    return Estimate(
+        slot=option.slot.name,
+        seconds=predicted.compute_s,
+        load_s=predicted.load_s,
+        boot_s=option.boot_s,
+        cost_usd=predicted.cost_usd,
+    )
 
 
 def work_of(request: VideoRequest) -> Work:

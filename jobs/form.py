@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from jobs.errors import RequestError
 from jobs.json_text import NotJson, decode_json
@@ -20,8 +21,17 @@ _NAME = re.compile(r"^(?P<field>[^\[\]]+)(?P<path>(\[[^\[\]]*\]){0,6})$")
 _SEGMENT = re.compile(r"\[([^\[\]]*)\]")
 
 
-def from_form(body: bytes, content_type: str) -> dict[str, Any]:
-    """A form's fields as a raw request; a file becomes the data URL of `image`. Raises RequestError."""
+def from_urlencoded(body: bytes) -> dict[str, Any]:
+    """An urlencoded form's fields as a raw request. Raises RequestError."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError as error:  # not UTF-8, or too many fields
+        raise RequestError("The form cannot be read.", code="invalid_form") from error
+    return from_pairs(pairs)
+
+
+def from_multipart(body: bytes, content_type: str) -> dict[str, Any]:
+    """A multipart form's fields as a raw request; a file becomes the data URL of `image`. Raises RequestError."""
     from python_multipart import create_form_parser
     from python_multipart.exceptions import FormParserError
 

@@ -10,6 +10,7 @@ from jobs.job import Attempt, AttemptOutcome, Job, JobError, Outputs, Phase
 from jobs.states import State, is_terminal
 
 MAX_CRASHES = 3
+MAX_ATTEMPTS_KEPT = 50  # a job may be interrupted without end; its record must not grow without end
 
 
 def _with(job: Job, now: float, **changes: Any) -> Job:
@@ -51,7 +52,7 @@ def claim(job: Job, *, instance_id: str, slot: str, lease_s: float, now: float) 
         now,
         status=State.IN_PROGRESS,
         attempt=number,
-        attempts=(*_closed(job, now, "lost", "lease expired"), attempt),
+        attempts=(*_closed(job, now, "lost", "lease expired"), attempt)[-MAX_ATTEMPTS_KEPT:],
         started_at=job.started_at if job.started_at is not None else now,
         lease_expires_at=now + lease_s,
         phase=None,

@@ -9,11 +9,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from jobs.errors import IdempotencyConflict, RequestError
-from jobs.form import from_form
+from jobs.form import from_multipart, from_urlencoded
 from jobs.json_text import NotJson, decode_json
 
 JSON = "application/json"
-FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 class Body(NamedTuple):
@@ -59,8 +58,10 @@ def read_body(event: APIGatewayProxyEventV2) -> Body:
     data = _bytes(event)
     content_type = event.headers.get("content-type", JSON)
     kind = content_type.split(";", 1)[0].strip().lower()
-    if kind in FORMS:
-        return Body(from_form(data, content_type), texts=True)
+    if kind == "multipart/form-data":
+        return Body(from_multipart(data, content_type), texts=True)
+    if kind == "application/x-www-form-urlencoded":
+        return Body(from_urlencoded(data), texts=True)
     if kind != JSON:
         raise RequestError("The body must be JSON or a form.", code="unsupported_content_type")
     try:

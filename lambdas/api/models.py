@@ -41,8 +41,7 @@ def estimate() -> Response[str]:
     owner_of(event)
     body = read_body(event)
     request = resolve(parse(body.raw, texts=body.texts), default_model=settings().default_model, now=clock.now())
-    verdict = services.admission().feasible(request)
-    predicted = services.admission().estimate(request)
+    verdict, predicted = services.admission().quote(request)
     view = EstimateView(
         model=request.model,
         feasible=verdict.runnable,

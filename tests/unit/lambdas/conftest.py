@@ -82,6 +82,15 @@ def api(cloud: Cloud) -> Api:
     return Api(services.keys().create(owner="default", name="tests"))
 
 
+@pytest.fixture(scope="module")
+def refusing_api() -> Iterator[Api]:
+    """For requests that change nothing: one fake AWS for all of them."""
+    with pytest.MonkeyPatch.context() as monkeypatch, fake_cloud(monkeypatch) as made:
+        yield Api(services.keys().create(owner="default", name="tests"))
+        assert made.messages() == []
+        assert made.object_keys() == []
+
+
 @pytest.fixture
 def other_api(cloud: Cloud) -> Api:
     """Another tenant's."""

@@ -1,0 +1,106 @@
+"""Scaling, sweeping and forecasts: decisions from values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs import transitions
+from jobs.eta import eta_seconds, poll_after_ms
+from jobs.scaling import Demand, Limits, desired_instances
+from jobs.sweeping import Policy, expiry_error, lost, to_resend
+from tests.unit.jobs.made import T0, queued, request
+
+LIMITS = Limits(max_instances=2, slots_per_instance=4, target_backlog_s=900)
+POLICY = Policy(resend_after_s=600, max_wait_s=86_400)
+
+
+@pytest.mark.parametrize(
+    ("demand", "current", "desired"),
+    [
+        (Demand(queued=0, queued_s=0, running=0), 0, 0),
+        (Demand(queued=1, queued_s=0, running=0), 0, 1),
+        (Demand(queued=1, queued_s=10, running=0), 0, 1),
+        (Demand(queued=4, queued_s=9000, running=0), 0, 1),
+        (Demand(queued=5, queued_s=9000, running=0), 0, 2),
+        (Demand(queued=1, queued_s=10, running=4), 1, 2),
+        (Demand(queued=1000, queued_s=1e6, running=0), 0, 2),
+        (Demand(queued=0, queued_s=0, running=0), 2, 2),
+        (Demand(queued=9, queued_s=9e9, running=8), 3, 3),
+    ],
+)
+def test_given_a_demand_then_so_many_instances(demand: Demand, current: int, desired: int) -> None:
+    assert desired_instances(demand, LIMITS, current=current) == desired
+
+
+@given(
+    st.integers(0, 10_000),
+    st.floats(0, 1e9, allow_nan=False),
+    st.integers(0, 100),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+def test_given_any_demand_then_never_downward_and_never_above_the_limit(
+    count: int, seconds: float, running: int, current: int, maximum: int
+) -> None:
+    limits = LIMITS._replace(max_instances=maximum)
+
+    desired = desired_instances(Demand(count, seconds, running), limits, current=current)
+
+    assert current <= desired <= max(current, maximum)
+    assert desired > 0 or not count or not maximum
+
+
+def test_given_fewer_messages_than_jobs_then_the_oldest_due_ones_are_sent_again() -> None:
+    jobs = [queued(queued_at=T0 + 100 * n) for n in range(5)]
+
+    again = to_resend(jobs, running=1, messages=3, policy=POLICY, now=T0 + 950)
+
+    assert again == jobs[:3]
+    assert to_resend(jobs, running=1, messages=6, policy=POLICY, now=T0 + 950) == []
+    assert to_resend(jobs, running=0, messages=0, policy=POLICY, now=T0 + 550) == []
+
+
+def test_given_a_message_sent_again_then_not_each_minute() -> None:
+    job = queued(sent_at=T0 + 900)
+
+    assert to_resend([job], running=0, messages=0, policy=POLICY, now=T0 + 1000) == []
+    assert to_resend([job], running=0, messages=0, policy=POLICY, now=T0 + 1500) == [job]
+
+
+def test_given_a_deadline_or_a_day_in_the_queue_then_the_job_is_given_up_with_the_reason() -> None:
+    due = queued(request=request(deadline=int(T0) + 60))
+
+    assert expiry_error(due, POLICY, now=T0 + 59) is None
+    passed, waited = expiry_error(due, POLICY, now=T0 + 60), expiry_error(queued(), POLICY, now=T0 + 86_400)
+    assert passed is not None
+    assert waited is not None
+    assert (passed.code, waited.code) == ("deadline_exceeded", "capacity_timeout")
+
+
+def test_given_running_jobs_then_only_those_with_a_dead_lease_are_lost() -> None:
+    job = transitions.claim(queued(), instance_id="i", slot="0", lease_s=60, now=T0)
+
+    assert lost([job], now=T0 + 59) == []
+    assert lost([job], now=T0 + 60) == [job]
+
+
+def test_given_jobs_ahead_and_no_instance_then_the_forecast_counts_them_and_the_boot() -> None:
+    job = queued()
+
+    assert eta_seconds(job, ahead=3, slots=1, now=T0) == pytest.approx(41.0)
+    booting = job.model_copy(update={"estimate": job.estimate and job.estimate.model_copy(update={"boot_s": 150.0})})
+    assert eta_seconds(booting, ahead=0, slots=0, now=T0) == pytest.approx(161.0)
+
+
+def test_given_a_running_job_then_the_forecast_follows_its_own_pace() -> None:
+    job = transitions.claim(queued(), instance_id="i", slot="0", lease_s=60, now=T0)
+    job = transitions.heartbeat(
+        job, 1, lease_s=60, step=4, total_steps=8, phase="denoise", checkpoint_step=None, now=T0 + 20
+    )
+
+    assert eta_seconds(job, ahead=0, slots=1, now=T0 + 25) == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize(("eta_s", "wait_ms"), [(None, 1000), (0.0, 500), (60.0, 3000), (1e9, 15_000)])
+def test_given_a_forecast_then_clients_ask_again_in_proportion(eta_s: float | None, wait_ms: int) -> None:
+    assert poll_after_ms(eta_s) == wait_ms

@@ -1,0 +1,70 @@
+"""The moves as functions of values."""
+
+import pytest
+
+from jobs import transitions
+from jobs.errors import FenceLost
+from jobs.job import Job, JobError
+from jobs.states import MOVES, State, is_terminal
+from tests.unit.jobs.made import T0, outputs, queued
+
+
+def running(job: Job | None = None) -> Job:
+    return transitions.claim(job or queued(), instance_id="i", slot="0", lease_s=60, now=T0)
+
+
+def test_given_a_thousand_interruptions_then_no_retry_is_used_up_and_the_record_stays_small() -> None:
+    job = queued()
+
+    for number in range(1, 1001):
+        job = running(job)
+        job = transitions.interrupt(job, number, checkpoint_step=1, reason="spot", now=T0)
+
+    assert (job.status, job.crashes, job.attempt) == (State.QUEUED, 0, 1000)
+    assert len(job.attempts) == transitions.MAX_ATTEMPTS_KEPT
+
+
+def test_given_crashes_among_interruptions_then_only_crashes_count() -> None:
+    job = queued()
+    for number in (1, 3):
+        job = transitions.interrupt(running(job), number, checkpoint_step=0, reason="spot", now=T0)
+        job = transitions.record_crash(running(job), number + 1, reason="OOM", now=T0)
+
+    assert (job.status, job.crashes) == (State.QUEUED, 2)
+
+
+def test_given_a_living_lease_when_reaped_then_nothing_happens() -> None:
+    job = running()
+
+    assert transitions.reap(job, now=T0 + 59) == job
+    assert transitions.reap(job, now=T0 + 61).status is State.QUEUED
+
+
+def test_given_a_reaped_job_then_it_goes_on_from_the_last_checkpoint_in_s3() -> None:
+    job = transitions.heartbeat(
+        running(), 1, lease_s=60, step=6, total_steps=8, phase="denoise", checkpoint_step=4, now=T0
+    )
+
+    back = transitions.reap(job, now=T0 + 61)
+
+    assert (back.checkpoint_step, back.step, back.attempts[0].last_step, back.attempts[0].outcome) == (4, 4, 6, "lost")
+
+
+def test_given_a_deadline_when_the_job_runs_already_then_it_is_left_to_finish() -> None:
+    job = running()
+
+    assert transitions.fail_waiting(job, JobError(code="deadline_exceeded", message=""), now=T0) == job
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_given_any_state_then_terminal_means_no_way_out(state: State) -> None:
+    assert is_terminal(state) == (MOVES[state] == frozenset())
+    assert is_terminal(state) == (state in {State.COMPLETED, State.FAILED, State.CANCELLED})
+
+
+@pytest.mark.parametrize("wrong", [0, 2, -1])
+def test_given_another_fence_then_nothing_can_be_completed(wrong: int) -> None:
+    job = running()
+
+    with pytest.raises(FenceLost):
+        transitions.complete(job, wrong, outputs=outputs(job), seconds_by_phase={}, cost_usd=0.0, now=T0)
