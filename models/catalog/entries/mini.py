@@ -7,49 +7,51 @@ from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, We
 _SIZES = (Size(width=128, height=128), Size(width=96, height=160), Size(width=160, height=96))
 _FRAMES = FrameRule(step=4, offset=1, min=17, max=49)
 _DEFAULT = Defaults(size=_SIZES[0], num_frames=33, num_inference_steps=8, guidance_scale=3.0)
-_LIMITS = Limits(num_inference_steps=50, prompt_chars=400, prompt_tokens=64, shots=8)
+_LIMITS = Limits(num_inference_steps=50, prompt_chars=800, prompt_tokens=512, shots=8)
 
 
+# The sizes that training/networks builds. WanPipeline pads the text to 512 tokens whatever the prompt.
 _DENOISER = CrossAttentionDenoiser(
-    layers=8,
+    layers=6,
     dim=256,
-    ffn=1024,
+    ffn=704,
     in_channels=16,
     out_channels=16,
     text_dim=128,
-    text_tokens=64,
-    parameters=9_100_000,
-    activation_bytes_per_token=11_400,
+    text_tokens=512,
+    parameters=6_003_648,
+    activation_bytes_per_token=6_000,
+)
+_SMALLER_DENOISER = _DENOISER.model_copy(update={"dim": 192, "ffn": 768, "parameters": 3_963_520})
+_TEXT = TextEncoderArch(
+    layers=3,
+    dim=128,
+    heads=4,
+    head_dim=32,
+    kv_heads=4,
+    ffn=256,
+    gated=True,
+    tokens=512,
+    parameters=550_000,
 )
 _ARCH = ArchSpec(
-    text=(
-        TextEncoderArch(
-            layers=2,
-            dim=128,
-            heads=4,
-            head_dim=32,
-            kv_heads=4,
-            ffn=256,
-            gated=True,
-            tokens=64,
-            parameters=370_000,
-        ),
-    ),
+    text=(_TEXT,),
     denoiser=_DENOISER,
+    experts=2,
     vae=VaeArch(
         spatial=8,
         temporal=4,
         channels=16,
-        decode=ConvCost(first_mflop=3.441152, next_mflop=10.808832),
-        encode=ConvCost(first_mflop=6.316032, next_mflop=18.085888),
+        decode=ConvCost(first_mflop=9.579008, next_mflop=26.663424),
+        encode=ConvCost(first_mflop=2.932736, next_mflop=7.628288),
         attention="frame",
-        attention_dim=32,
-        encode_attention_dim=64,
-        decode_bytes_per_cell=150_000,
-        decode_bytes_per_cell_frame=3_200,
+        attention_dim=64,
+        encode_attention_dim=48,
+        decode_bytes_per_cell=72_000,
+        decode_bytes_per_cell_frame=6_500,
         tile_cells=1024,
-        decoder_parameters=395_595,
-        parameters=1_422_843,
+        decoder_parameters=1_527_436,
+        parameters=2_121_980,
         weight_bytes=4,
     ),
 )
@@ -77,7 +79,7 @@ _WAN_MINI = ModelSpec(
     default=_DEFAULT,
     limits=_LIMITS,
     supports_lora=True,
-    schedulers=("flow-match-euler", "unipc"),
+    schedulers=("flow-match-euler", "unipc", "dpm-solver"),
     arch=_ARCH,
     weights=_shipped("wan-mini"),
     licence=PROJECT,
@@ -89,7 +91,7 @@ _WAN_MINI_I2V = _WAN_MINI.variant(
     title="Wan mini, image to video",
     arch=_ARCH.model_copy(
         update={
-            "denoiser": _DENOISER.model_copy(update={"in_channels": 36}),
+            "denoiser": _SMALLER_DENOISER.model_copy(update={"in_channels": 36, "parameters": 3_978_880}),
             "vae": _ARCH.vae.model_copy(update={"encodes": "video"}),
         }
     ),
@@ -105,7 +107,8 @@ def _holocine_mini(model_id: str, title: str, *, sparse: bool) -> ModelSpec:
         title=title,
         tasks=frozenset({"text-to-video", "multi-shot"}),
         sizes=_SIZES,
-        frame_rule=_FRAMES,
+        # Trained on stories of 49 to 81 frames in two to four shots.
+        frame_rule=_FRAMES.model_copy(update={"max": 81}),
         fps=16,
         default=_DEFAULT.model_copy(update={"num_frames": 49}),
         # One text holds the captions of all shots.
@@ -115,8 +118,8 @@ def _holocine_mini(model_id: str, title: str, *, sparse: bool) -> ModelSpec:
         schedulers=("flow-match-euler",),
         arch=_ARCH.model_copy(
             update={
-                "text": tuple(part.model_copy(update={"tokens": 256}) for part in _ARCH.text),
-                "denoiser": _DENOISER.model_copy(update={"text_tokens": 256, "sparse_shots": sparse}),
+                "text": (_TEXT.model_copy(update={"tokens": 256}),),
+                "denoiser": _SMALLER_DENOISER.model_copy(update={"text_tokens": 256, "sparse_shots": sparse}),
             }
         ),
         weights=_shipped("holocine-mini"),

@@ -71,7 +71,7 @@ _T2V = ModelSpec(
     ),
     limits=_LIMITS,
     supports_lora=True,
-    schedulers=("unipc", "flow-match-euler"),
+    schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=A14B_ARCH,
     # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
     weights=WeightsSpec(sources=(T2V_A14B_WEIGHTS,), gib=64.3),
@@ -123,7 +123,7 @@ _TI2V = ModelSpec(
     default=Defaults(size=Size(width=1280, height=704), num_frames=121, num_inference_steps=50, guidance_scale=5.0),
     limits=_LIMITS,
     supports_lora=True,
-    schedulers=("unipc", "flow-match-euler"),
+    schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=ArchSpec(
         text=(UMT5_XXL,),
         denoiser=CrossAttentionDenoiser(

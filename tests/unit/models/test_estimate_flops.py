@@ -21,6 +21,8 @@ from models.catalog import ModelSpec
 from models.estimate.denoiser import forward_flops
 from models.estimate.flops import text_flops, vae_decode_flops, vae_encode_flops
 from models.estimate.work import LatentGrid, Work, latent_grid
+from training.networks.autoencoder import build_autoencoder
+from training.networks.transformer import SIZES, build_transformer
 
 TOLERANCE = 0.02
 PARAMETER_TOLERANCE = 0.001
@@ -323,3 +325,23 @@ def test_given_the_default_steps_and_guidance_when_summed_then_the_denoising_is_
     spec = catalog.get(model_id)
     work, _ = work_of(spec, width, height, num_frames)
     assert estimate.flops(spec, work).denoise_pf == pytest.approx(total_pf, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(("model_id", "in_channels"), [("wan-mini", 16), ("wan-mini-i2v", 36), ("holocine-mini", 16)])
+def test_given_a_mini_model_as_trained_when_built_then_its_flops_and_parameters_are_the_catalogs(
+    model_id: str, in_channels: int
+) -> None:
+    arch = catalog.get(model_id).arch
+    grid = LatentGrid(frames=9, height=16, width=16, shots=(9,))
+    with torch.device("meta"):
+        model = build_transformer(SIZES[model_id], in_channels).eval()
+        vae = build_autoencoder().eval()
+        latents = torch.empty(1, in_channels, grid.frames, grid.height, grid.width)
+        text = torch.empty(1, arch.denoiser.text_tokens, arch.denoiser.text_dim)
+        timestep = torch.empty(1)
+    assert num_parameters(model) == arch.denoiser.parameters
+    assert num_parameters(vae) == arch.vae.parameters
+    forward = counted(lambda: model(latents, timestep, text))
+    decode = counted(lambda: vae.decode(latents[:, :16]))
+    assert forward_flops(arch.denoiser, grid, has_image=False) == pytest.approx(forward, rel=TOLERANCE)
+    assert vae_decode_flops(arch.vae, grid) == pytest.approx(decode, rel=TOLERANCE)
