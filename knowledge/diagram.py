@@ -32,7 +32,7 @@ _NAMES: Mapping[str, str] = {
     "AWS::SQS::Queue": "SQS queue",
     "AWS::WAFv2::WebACL": "web ACL",
 }
-_PATH = "aws:cdk:path"
+_LOGICAL_ID = "aws:cdk:logicalId"
 # The singleton functions that CDK adds for its own custom resources.
 _HELPER = re.compile(r"^(AWS[0-9a-f]{32}|Custom::.*|CustomS3AutoDelete.*)$")
 
@@ -43,18 +43,17 @@ class NotSynthesised(FileNotFoundError):
 
 def mermaid(assembly: Path) -> str:
     """A Mermaid flowchart of the one template in a cloud assembly (``cdk.out``). Raises NotSynthesised."""
-    resources = _resources(assembly)
-    groups = {name: group for name, resource in resources.items() if (group := _group(resource)) is not None}
+    resources, groups = _resources(assembly), _groups(assembly)
     boxes: dict[str, Counter[str]] = defaultdict(Counter)
     for name, group in groups.items():
-        label = _NAMES.get(resources[name]["Type"])
+        label = _NAMES.get(resources[name]["Type"]) if name in resources else None
         if label is not None:
             boxes[group][label] += 1
     arrows = {
         (groups[name], groups[target])
-        for name, group in groups.items()
+        for name in groups.keys() & resources.keys()
         for target in _references(resources[name])
-        if target in groups and groups[target] != group and {group, groups[target]} <= boxes.keys()
+        if target in groups and groups[target] != groups[name] and {groups[name], groups[target]} <= boxes.keys()
     }
     lines = ["flowchart LR"]
     lines += [f'    {group}["{_label(group, counts)}"]' for group, counts in sorted(boxes.items())]
@@ -63,17 +62,26 @@ def mermaid(assembly: Path) -> str:
 
 
 def _resources(assembly: Path) -> Mapping[str, Any]:
-    templates = sorted(assembly.glob("*.template.json"))
-    if len(templates) != 1:
-        raise NotSynthesised(f"{assembly} has {len(templates)} templates, not one; run `make synth`")
-    resources: Mapping[str, Any] = json.loads(templates[0].read_text(encoding="utf-8"))["Resources"]
+    resources: Mapping[str, Any] = _only(assembly, "*.template.json")["Resources"]
     return resources
 
 
-def _group(resource: Mapping[str, Any]) -> str | None:
-    """The first level of the construct tree below the stack; None for CDK's own helpers."""
-    path = resource.get("Metadata", {}).get(_PATH, "").split("/")
-    return path[1] if len(path) > 2 and not _HELPER.match(path[1]) else None
+def _groups(assembly: Path) -> Mapping[str, str]:
+    """Each resource's logical id and the first level of the construct tree it stands in; CDK's own helpers left out."""
+    groups = {}
+    for path, entries in _only(assembly, "*.metadata.json").items():
+        levels = path.strip("/").split("/")
+        if len(levels) > 2 and not _HELPER.match(levels[1]):
+            groups |= {entry["data"]: levels[1] for entry in entries if entry["type"] == _LOGICAL_ID}
+    return groups
+
+
+def _only(assembly: Path, pattern: str) -> Mapping[str, Any]:
+    files = sorted(assembly.glob(pattern))
+    if len(files) != 1:
+        raise NotSynthesised(f"{assembly} has {len(files)} files {pattern}, not one; run `make synth`")
+    content: Mapping[str, Any] = json.loads(files[0].read_text(encoding="utf-8"))
+    return content
 
 
 def _references(value: object) -> Iterator[str]:
