@@ -1,6 +1,6 @@
 """The job table through its public door, against DynamoDB's conditional writes (moto)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -93,7 +93,7 @@ def test_given_another_claim_between_read_and_write_then_the_first_to_write_wins
 
 def test_given_a_cancel_between_a_heartbeats_read_and_write_then_both_hold(store: JobStore) -> None:
     job = given_running(store)
-    cancels = iter([lambda: store.cancel(job.id, owner="default"), lambda: None])
+    cancels: Iterator[Callable[[], object]] = iter([lambda: store.cancel(job.id, owner="default"), lambda: None])
 
     def while_the_user_cancels() -> float:
         next(cancels)()
