@@ -44,7 +44,7 @@ def test_finished_job_can_be_listed_retrieved_and_deleted(studio: Studio) -> Non
 def test_progress_moves_with_the_denoise_steps(studio: Studio) -> None:
     client = studio.openai()
     video = client.videos.create(
-        model=MODEL, prompt="a white square", size="128x128", seconds="3", extra_body={"num_inference_steps": 40}
+        model=MODEL, prompt="a white square", size="128x128", seconds="3", extra_body={"num_inference_steps": 50}
     )
     seen: list[int] = []
 
@@ -62,7 +62,7 @@ def test_progress_moves_with_the_denoise_steps(studio: Studio) -> None:
 def test_running_job_is_cancelled_within_a_step(studio: Studio) -> None:
     client = studio.openai()
     video = client.videos.create(
-        model=MODEL, prompt="a slow square", size="128x128", seconds="3", extra_body={"num_inference_steps": 100}
+        model=MODEL, prompt="a slow square", size="128x128", seconds="3", extra_body={"num_inference_steps": 50}
     )
     wait_until(lambda: client.videos.retrieve(video.id).status == "in_progress", timeout_s=90, what="the job to start")
 

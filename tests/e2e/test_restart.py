@@ -23,7 +23,7 @@ def test_jobs_and_videos_survive_a_restart_and_waiting_work_goes_on(tmp_path: Pa
             prompt="a green star",
             size="128x128",
             seconds="3",
-            extra_body={"num_inference_steps": 60},
+            extra_body={"num_inference_steps": 50},
         )
     finally:
         left = stop(first, with_signal=signal.SIGINT)
