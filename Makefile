@@ -55,8 +55,9 @@ synth: setup ## The CloudFormation template for AWS, into cdk.out/
 deploy: setup ## Deploy to the AWS account of the current credentials
 	$(CDK) deploy --no-notices
 
-docs-gen: setup ## Write the generated documents: OpenAPI, event schemas
-	$(BIN)/python -m scripts.generate_docs
+docs-gen: setup ## Write the generated documents: OpenAPI, schemas of events and receipts
+	$(BIN)/python -m lambdas.api.openapi
+	$(BIN)/python -m jobs.schemas
 
 clean-local: ## Wipe the local system's state: jobs, videos, keys
 	@scripts/clean-local.sh
@@ -75,3 +76,15 @@ docs-diagram: synth ## Draw the architecture from cdk.out/ into docs/dados
 
 docs-check: setup ## Stale documents, numbers typed into prose, figures past their review
 	$(BIN)/python -m knowledge check
+
+# The agent under faults: a seeded run against the local AWS, and the proof that it would notice a missing safeguard.
+.PHONY: chaos chaos-mutants bench-agent
+
+chaos: setup ## Kill, pause, starve and confuse the agents (SEED=1), then check every promise
+	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
+
+chaos-mutants: setup ## Each safeguard taken out must make the chaos run fail
+	$(BIN)/python -m tests.chaos --all-mutants --jobs 12 --faults 8 --spacing-s 8 --limit-s 240
+
+bench-agent: setup ## What checkpoints and the change of jobs cost
+	$(BIN)/python -m tests.chaos.bench

@@ -155,6 +155,7 @@ class Workbench:
             running.note_phase(message.phase)
             held.advance(phase=message.phase)
         elif isinstance(message, StepDone):
+            self._note_gap(running, message)
             running.note_step(message)
             held.advance(step=message.index, total_steps=message.total, phase="denoise")
         elif isinstance(message, CheckpointSaved):
@@ -172,6 +173,14 @@ class Workbench:
             self._context.ending.submit(self._context.outcomes.completed, held, running.lease, message)
         else:
             self._on_failed(running, message)
+
+    def _note_gap(self, running: Running, step: StepDone) -> None:
+        """How long the device waited between the last frame of one job and the first step of the next."""
+        if running.first_step_seen or self._last_frames_s is None:
+            return
+        gap_s = time.monotonic() - step.seconds - self._last_frames_s
+        seconds("GapBetweenJobs", gap_s)
+        logger.info("first step", extra={"gap_s": round(gap_s, 4)})
 
     def _on_checkpoint(self, running: Running, saved: CheckpointSaved) -> None:
         running.saved = saved
@@ -237,7 +246,7 @@ class Workbench:
         with about_job(*running.held.key):
             logger.warning("acting on notice", extra={"action": action, "remaining_s": remaining_s})
         if action is NoticeAction.KEEP_LAST_CHECKPOINT:
-            raise GiveUpWorker("the step under way is longer than the notice")
+            raise GiveUpWorker("no step can be finished and saved in time")
         give_up_s = give_up_step_after_s(work, remaining_s=remaining_s, margin_s=margin_s)
         running.give_up_at_s = time.monotonic() + give_up_s
         if action is NoticeAction.FINISH_STEP:

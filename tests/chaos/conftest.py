@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def agent(aws: LocalAws, tmp_path: Path) -> Iterator[StartAgent]:
     """Starts agents; all end with the test."""
     started: list[AgentProcess] = []
 
-    def start(instance_id: str, **settings: object) -> AgentProcess:
+    def start(instance_id: str, **settings: Any) -> AgentProcess:
         started.append(start_agent(aws, tmp_path / "agents", instance_id, **settings))
         return started[-1]
 

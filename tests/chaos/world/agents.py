@@ -73,8 +73,20 @@ class AgentProcess:
             self.kill_machine()
 
 
-def start_agent(aws: LocalAws, directory: Path, instance_id: str, **settings: object) -> AgentProcess:
-    """`settings` are REVALIDA_* variables in lower case, laid over quick ones for tests."""
+def start_agent(
+    aws: LocalAws,
+    directory: Path,
+    instance_id: str,
+    *,
+    aws_endpoint: str | None = None,
+    mutant: str | None = None,
+    wait: bool = True,
+    **settings: Any,
+) -> AgentProcess:
+    """`settings` are REVALIDA_* variables in lower case, laid over quick ones for tests.
+
+    `mutant` starts an agent with a defect on purpose (tests.chaos.mutants). Without `wait` it may still be starting.
+    """
     quick: dict[str, object] = {
         "table": aws.table,
         "media_bucket": aws.bucket,
@@ -95,7 +107,8 @@ def start_agent(aws: LocalAws, directory: Path, instance_id: str, **settings: ob
     }
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_ENDPOINT_URL": aws_endpoint or aws.endpoint,
+        **({"CHAOS_MUTANT": mutant} if mutant else {}),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -104,9 +117,14 @@ def start_agent(aws: LocalAws, directory: Path, instance_id: str, **settings: ob
     }
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / f"{instance_id}.log"
+    module = "tests.chaos.mutants" if mutant else "gpu_agent"
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gpu_agent"], cwd=REPOSITORY, env=environment, stdout=sink, stderr=sink
+            [sys.executable, "-m", module],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=sink,
+            stderr=sink,
         )
     agent = AgentProcess(instance_id=instance_id, process=process, log=log)
 
@@ -114,6 +132,8 @@ def start_agent(aws: LocalAws, directory: Path, instance_id: str, **settings: ob
         assert process.poll() is None, f"the agent ended: {log.read_text(errors='replace')[-2000:]}"
         return bool(agent.said("agent starts"))
 
+    if not wait:
+        return agent
     wait_for(is_up, what="the agent's first words")
     return agent
 
