@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from models.output.errors import OutputError
+from models.output.filters import enhance, enhanced_count
 from models.output.stills import Stills
 
 
@@ -73,23 +74,28 @@ def write_video(
     codec: str = "h264",
     thumbnail: Path | None = None,
     spritesheet: Path | None = None,
+    upscale: int = 1,
+    interpolate: int = 1,
 ) -> VideoFile:
     """Encodes `frames` (height x width x 3, uint8 RGB) to `path`: BT.709, limited range, index in front (faststart).
 
-    `num_frames` says how many are to come; thumbnail (the middle frame) and spritesheet (up to 16 frames) are JPEGs
-    taken on the way. On any error, the frames' own included, no file is left behind.
+    `num_frames` says how many are to come, at `fps` frames a second. `upscale` (1, 2, 4) multiplies the sides,
+    `interpolate` (1, 2, 4) the frame rate; the `VideoFile` tells what came of it. Thumbnail (the middle frame) and
+    spritesheet (up to 16 frames) are JPEGs taken on the way. On any error, the frames' own included, no file is left.
 
-    Raises `OutputError` for an unknown codec, an odd size, or another number of frames than announced.
+    Raises `OutputError` for an unknown codec, an odd size, another number of frames than announced, or a factor
+    that is not offered.
     """
     if codec not in CODECS:
         raise OutputError(f"unknown codec {codec!r}; there are {', '.join(CODECS)}")
-    stills = Stills(num_frames)
+    enhanced = enhance(_counted(frames, num_frames), fps=fps, upscale=upscale, interpolate=interpolate)
+    stills = Stills(enhanced_count(num_frames, interpolate))
     try:
-        with _Encoder(path, CODECS[codec], fps) as encoder:
-            for index, frame in enumerate(frames):
+        with _Encoder(path, CODECS[codec], fps * interpolate) as encoder:
+            for index, frame in enumerate(enhanced):
                 stills.see(index, frame)
                 encoder.add(frame)
-            encoder.finish(num_frames)
+            encoder.finish()
         stills.write(thumbnail=thumbnail, spritesheet=spritesheet)
     except BaseException:
         for written in (path, thumbnail, spritesheet):
@@ -100,11 +106,21 @@ def write_video(
         path=path,
         width=encoder.width,
         height=encoder.height,
-        num_frames=num_frames,
-        fps=fps,
+        num_frames=encoder.count,
+        fps=fps * interpolate,
         bytes=path.stat().st_size,
-        seconds=num_frames / fps,
+        seconds=encoder.count / (fps * interpolate),
     )
+
+
+def _counted(frames: Iterable[NDArray[np.uint8]], announced: int) -> Iterator[NDArray[np.uint8]]:
+    """Passes `frames` on, and raises `OutputError` if they are more or fewer than announced."""
+    count = 0
+    for frame in frames:
+        count += 1
+        yield frame
+    if count != announced:
+        raise OutputError(f"{count} frames came, {announced} were announced")
 
 
 class _Encoder:
@@ -115,7 +131,7 @@ class _Encoder:
         self._fps = fps
         self._container = av.open(str(path), "w", options={"movflags": "+faststart"})
         self._stream: Any = None
-        self._count = 0
+        self.count = 0
         self.width = 0
         self.height = 0
 
@@ -129,7 +145,7 @@ class _Encoder:
         if self._stream is None:
             self._open_stream(frame)
         if frame.shape != (self.height, self.width, 3):
-            raise OutputError(f"frame {self._count} has shape {frame.shape}, not {self.height}x{self.width}x3")
+            raise OutputError(f"frame {self.count} has shape {frame.shape}, not {self.height}x{self.width}x3")
         picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
             format=self._codec.pixel_format,
             dst_colorspace=Colorspace.ITU709,
@@ -138,14 +154,14 @@ class _Encoder:
         # ProRes takes these from each frame and not from the stream.
         picture.color_primaries = ColorPrimaries.BT709
         picture.color_trc = ColorTrc.BT709
-        picture.pts = self._count
+        picture.pts = self.count
         picture.time_base = Fraction(1, self._fps)
         self._container.mux(self._stream.encode(picture))
-        self._count += 1
+        self.count += 1
 
-    def finish(self, num_frames: int) -> None:
-        if self._count != num_frames:
-            raise OutputError(f"{self._count} frames came, {num_frames} were announced")
+    def finish(self) -> None:
+        if self._stream is None:
+            raise OutputError("no frames came")
         self._container.mux(self._stream.encode(None))
 
     def _open_stream(self, frame: NDArray[np.uint8]) -> None:

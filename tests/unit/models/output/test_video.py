@@ -146,3 +146,58 @@ def test_given_a_codec_that_is_not_offered_then_refused_naming_those_that_are(tm
 def test_given_frames_of_an_odd_size_then_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="even"):
         write_video([np.zeros((33, 32, 3), np.uint8)], tmp_path / "video.mp4", fps=FPS, num_frames=1)
+
+
+@pytest.mark.parametrize(("upscale", "interpolate"), [(2, 1), (1, 2), (2, 4)])
+def test_given_upscale_and_interpolation_then_the_file_has_that_many_times_the_sides_and_the_rate(
+    upscale: int, interpolate: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "video.mp4"
+
+    written = write_video(
+        clip(),
+        path,
+        fps=FPS,
+        num_frames=NUM_FRAMES,
+        upscale=upscale,
+        interpolate=interpolate,
+        spritesheet=tmp_path / "sheet.jpg",
+    )
+
+    with av.open(str(path)) as container:
+        frames = [frame.reformat(format="rgb24", src_colorspace="ITU709") for frame in container.decode(video=0)]
+        assert container.streams.video[0].average_rate == FPS * interpolate
+    assert len(frames) == written.num_frames == (NUM_FRAMES - 1) * interpolate + 1
+    assert written.fps == FPS * interpolate
+    for given, expected in list(enumerate(clip()))[:: NUM_FRAMES - 1]:
+        made = frames[given * interpolate].to_ndarray()
+        assert made.shape == (HEIGHT * upscale, WIDTH * upscale, 3)
+        np.testing.assert_allclose(made[::upscale, ::upscale].mean((0, 1)), expected.mean((0, 1)), atol=8)
+    assert PIL.Image.open(tmp_path / "sheet.jpg").width == 4 * WIDTH * min(2, upscale)
+
+
+def test_given_interpolation_then_what_moves_stands_between_its_places_in_the_frames_around(tmp_path: Path) -> None:
+    def moving() -> Iterator[NDArray[np.uint8]]:
+        texture = np.random.default_rng(5).integers(0, 255, (24, 24, 3), np.uint8)
+        for index in range(9):
+            frame = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+            frame[20:44, 8 + 4 * index : 32 + 4 * index] = texture
+            yield frame
+
+    path = tmp_path / "video.mp4"
+    write_video(moving(), path, fps=FPS, num_frames=9, interpolate=2)
+
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    columns = np.arange(WIDTH)
+    centres = [
+        float((np.abs(frame - 90).sum((0, 2)) * columns).sum() / np.abs(frame - 90).sum((0, 2)).sum())
+        for frame in frames[4:12]
+    ]
+    np.testing.assert_allclose(np.diff(centres), 2, atol=1)
+
+
+@pytest.mark.parametrize("factors", [{"upscale": 3}, {"interpolate": 0}])
+def test_given_a_factor_that_is_not_offered_then_refused(factors: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="upscale and interpolate"):
+        write_video(clip(), tmp_path / "video.mp4", fps=FPS, num_frames=NUM_FRAMES, **factors)  # type: ignore[arg-type]
