@@ -18,9 +18,9 @@ _SHOWN = 5
 
 
 def load_expert(
-    path: Path, config: Mapping[str, Any], *, sparse: bool, dtype: torch.dtype, device: str = "cpu"
+    path: Path, config: Mapping[str, Any], *, sparse: bool, dtype: torch.dtype
 ) -> HoloCineTransformer3DModel:
-    """The transformer of one checkpoint file, in eval mode.
+    """The transformer of one checkpoint file, in eval mode, in host memory.
 
     Args:
         config: arguments of `WanTransformer3DModel`, as in its config.json.
@@ -32,7 +32,7 @@ def load_expert(
     with torch.device("meta"):
         model: HoloCineTransformer3DModel = HoloCineTransformer3DModel.from_config(dict(config))
     try:
-        tensors = load_file(path, device=device)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(path, f"not a readable safetensors file ({error})") from error
     state = _renamed(tensors, path)
@@ -42,7 +42,7 @@ def load_expert(
     # Not a parameter, so not in the file, and built on the meta device above.
     model.rope = type(model.rope)(
         model.config.attention_head_dim, model.config.patch_size, model.config.rope_max_seq_len
-    ).to(device)
+    )
     model.requires_grad_(False).eval()
     return model.enable_shot_attention(sparse=sparse)
 

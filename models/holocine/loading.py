@@ -76,7 +76,7 @@ class HoloCinePipelines(PipelineSet):
             config = json.loads(config_path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise WeightsError(config_path, f"unreadable: {error}") from error
-        return load_expert(path, config, sparse=self._variant == "sparse", dtype=self.dtype, device=str(self.device))
+        return load_expert(path, config, sparse=self._variant == "sparse", dtype=self.dtype)
 
 
 def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | None" = None) -> HoloCineVideoModel:
