@@ -94,6 +94,9 @@ class Admission:
             if ability is None or not ability.runnable:
                 reason = "not offered" if ability is None or ability.reason is None else ability.reason
                 return Verdict(Runnable(False, reason), options[0])
+            if _slot_of(report) is None:
+                # A GPU that the arithmetic does not know: the instance's word is all there is.
+                return Verdict(Runnable(True, None), options[0])
         plans = [(option, placement.plan(spec, work, option.slot)) for option in options]
         for option, plan in plans:
             if not isinstance(plan, Refusal):
@@ -105,8 +108,9 @@ class Admission:
         """The kind's slots, smallest first: those its agents reported, or those that could be made of its GPUs."""
         offer = OFFERS.get(kind)
         report = self._report(kind)
-        if report is not None:
-            slots = [Slot.parse(report.slot)]
+        reported = None if report is None else _slot_of(report)
+        if reported is not None:
+            slots = [reported]
         elif offer is not None:
             slots = [offer.slot(gpus) for gpus in SLOT_GPUS if gpus <= offer.gpus]
         else:
@@ -121,6 +125,14 @@ class Admission:
             self._reports = {report.kind: report for report in self._fleet.abilities()}
             self._read_at = self._now()
         return self._reports.get(kind)
+
+
+def _slot_of(report: Abilities) -> Slot | None:
+    """The slot that the report names, if the estimate knows its kind."""
+    try:
+        return Slot.parse(report.slot)
+    except ValueError:
+        return None
 
 
 def _price(offer: Offer | None, slot: Slot) -> float | None:

@@ -47,6 +47,15 @@ def test_given_a_report_then_it_decides_and_gives_the_reason(fleet: FleetStore) 
     assert admission.runnable(catalog.get("ltx-video")).runnable is False
 
 
+def test_given_a_slot_that_the_arithmetic_does_not_know_then_the_instances_word_holds(fleet: FleetStore) -> None:
+    admission = Admission(fleet=fleet, instance_types=("local",))
+    fleet.report_abilities("local", slot="Voodoo2", abilities=(Ability(model="mochi-1", runnable=True),))
+
+    assert admission.runnable(catalog.get("mochi-1")).runnable is True
+    assert admission.runnable(catalog.get("wan-mini")).runnable is False
+    assert admission(request(model="mochi-1", size="848x480", num_frames=85, fps=30)).seconds > 0
+
+
 def test_given_several_kinds_then_one_that_can_is_enough(fleet: FleetStore) -> None:
     admission = Admission(fleet=fleet, instance_types=("local", "g5.12xlarge"))
     fleet.report_abilities("local", slot="CPUx2", abilities=())
