@@ -42,9 +42,10 @@ LTX_VIDEO_09 = Licence(
     commercial_use="forbidden",
     note=(
         "The diffusers weights in the repository's root are version 0.9 (November 2024), whose RAIL-M licence is for "
-        "research. Versions differ: 0.9.5 came under OpenRAIL-M, which allows commercial use; from 0.9.6 on the LTXV "
-        "Open Weights License 0.X allows it below US$10 million of annual revenue and asks for disclosure that "
-        "the content was made by a machine."
+        "research and academic use; Lightricks says that its videos may not be used commercially either "
+        "(github.com/Lightricks/LTX-Video, issue 44). Versions differ: 0.9.5 came under "
+        "OpenRAIL-M, which allows commercial use; from 0.9.6 on the LTXV Open Weights License 0.X allows it "
+        "below US$10 million of annual revenue and asks for disclosure that the content was made by a machine."
     ),
 )
 

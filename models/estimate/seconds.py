@@ -6,24 +6,19 @@ from models.catalog import ModelSpec
 from models.estimate.calibration import Calibration
 from models.estimate.flops import Flops, flops
 from models.estimate.layout import layout
+from models.estimate.measured import (
+    BOOT,
+    CPU_EFFICIENCY,
+    GPU_EFFICIENCY,
+    OUTPUT_PIXELS_PER_S,
+    PUBLISH_S,
+    STEP_OVERHEAD_S,
+    Part,
+)
 from models.estimate.slots import Slot
 from models.estimate.work import Work
 
-# Share of the slot's matrix-product rate that each part reaches on a GPU. Denoising: 544 of 756 TFLOP/s, stock
-# diffusers on one H200, Wan A14B at 480p, measured. Text: too short to fill the GPU, estimated. VAE: convolutions in
-# slices of frames, limited by memory, estimated.
-_DENOISE_EFFICIENCY = 0.72
-_TEXT_EFFICIENCY = 0.30
-_VAE_EFFICIENCY = 0.25
-# On a CPU the small models' matrices do not fill the caches' blocks as a large product does. Estimated.
-_CPU_EFFICIENCY = 0.35
-# What each step costs beside arithmetic: kernel launches, scheduler, progress. Estimated.
-_STEP_OVERHEAD_S = 0.02
-# Encoding the MP4, thumbnail and spritesheet on the host, and publishing. Estimated for x264 on 4 cores.
-_ENCODE_PIXELS_PER_S = 60e6
-_PUBLISH_S = 1.0
-# From RunInstances to an agent that polls: AMI with drivers and wheels on it. Estimated.
-BOOT_S = 150.0
+BOOT_S = BOOT.value
 
 
 class Estimate(BaseModel):
@@ -74,15 +69,15 @@ def estimate(
     working = slot if slot.is_cpu else slot.model_copy(update={"count": layout(spec, work, slot.count).gpus})
     factor = 1.0 if calibration is None else calibration.factor(spec.id, slot.name)
     steps = work.num_inference_steps * max(1, len(work.shot_frames) if spec.multi_shot == "per-shot" else 1)
-    denoise_s = factor * (_compute_s(parts.denoise_pf, working, _DENOISE_EFFICIENCY) + steps * _STEP_OVERHEAD_S)
+    denoise_s = factor * (_compute_s(parts.denoise_pf, working, "denoise") + steps * STEP_OVERHEAD_S.value)
     predicted = Estimate(
         boot_s=0.0 if booted else BOOT_S,
         load_s=0.0 if loaded else spec.weights.gib / slot.kind.load_gib_s,
         encode_s=factor * _encode_s(parts, slot),
         denoise_s=denoise_s,
         # One GPU decodes; the others wait.
-        decode_s=factor * _compute_s(parts.decode_pf, _one_of(slot), _VAE_EFFICIENCY),
-        output_s=_PUBLISH_S + _output_pixels(spec, work) / _ENCODE_PIXELS_PER_S,
+        decode_s=factor * _compute_s(parts.decode_pf, _one_of(slot), "vae"),
+        output_s=PUBLISH_S.value + _output_pixels(spec, work) / OUTPUT_PIXELS_PER_S.value,
         step_s=denoise_s / steps,
         pflop=parts.total_pf,
     )
@@ -92,14 +87,14 @@ def estimate(
     return predicted.model_copy(update={"cost_usd": cost_usd})
 
 
-def _compute_s(pflop: float, slot: Slot, efficiency: float) -> float:
-    share = min(efficiency, _CPU_EFFICIENCY) if slot.is_cpu else efficiency
-    return pflop * 1e3 / (slot.matmul_tf_s * share)
+def _compute_s(pflop: float, slot: Slot, part: Part) -> float:
+    efficiency = (CPU_EFFICIENCY if slot.is_cpu else GPU_EFFICIENCY)[part].value
+    return pflop * 1e3 / (slot.matmul_tf_s * efficiency)
 
 
 def _encode_s(parts: Flops, slot: Slot) -> float:
     one = _one_of(slot)
-    return _compute_s(parts.text_pf, one, _TEXT_EFFICIENCY) + _compute_s(parts.encode_pf, one, _VAE_EFFICIENCY)
+    return _compute_s(parts.text_pf, one, "text") + _compute_s(parts.encode_pf, one, "vae")
 
 
 def _one_of(slot: Slot) -> Slot:

@@ -26,10 +26,10 @@ class SlotKind(BaseModel):
 
     name: str
     memory_gib: float
-    matmul_tf_s: float
+    matmul_tf_s: float = Field(gt=0)
     matmul_source: Source
     host_gib: float
-    load_gib_s: float
+    load_gib_s: float = Field(gt=0)
     load_source: Source = "estimated"
     interconnect: Interconnect = "none"
     int8: bool = False
@@ -160,6 +160,12 @@ class Slot(BaseModel):
         if kind is None or count not in kind.counts:
             raise ValueError(f"unknown slot {text!r}; kinds are {', '.join(SLOT_KINDS)}, written as in A10Gx4")
         return cls(kind=kind, count=count)
+
+    def measured(self, *, matmul_tf_s: float, load_gib_s: float) -> Self:
+        """This slot with what its own instance's first-boot benchmark found for one accelerator."""
+        figures = {"matmul_tf_s": matmul_tf_s, "load_gib_s": load_gib_s}
+        sources = {"matmul_source": "measured", "load_source": "measured"}
+        return self.model_copy(update={"kind": SlotKind.model_validate(dict(self.kind) | figures | sources)})
 
     @property
     def name(self) -> str:

@@ -40,6 +40,19 @@ def test_given_an_instance_when_asked_for_a_slot_then_the_host_memory_is_its_sha
     assert half.host_gib == pytest.approx(96.0)
 
 
+def test_given_a_first_boot_benchmark_when_estimating_then_its_ceilings_are_used() -> None:
+    spec = catalog.get("ltx-video")
+    published = Slot.parse("A10G")
+    slower = published.measured(matmul_tf_s=published.kind.matmul_tf_s / 2, load_gib_s=published.kind.load_gib_s / 4)
+    before = estimate.estimate(spec, Work.default(spec), published, loaded=False)
+    after = estimate.estimate(spec, Work.default(spec), slower, loaded=False)
+    assert after.decode_s == pytest.approx(2 * before.decode_s)
+    assert after.load_s == pytest.approx(4 * before.load_s)
+    assert slower.name == published.name
+    with pytest.raises(ValueError, match="greater than 0"):
+        published.measured(matmul_tf_s=0, load_gib_s=1)
+
+
 @every_model
 def test_given_two_cpu_cores_when_estimating_then_the_seconds_are_positive_and_add_up(spec: ModelSpec) -> None:
     predicted = estimate.estimate(spec, Work.default(spec), Slot.parse("CPUx2"), booted=False, loaded=False)
