@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import WanTransformer3DModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -47,7 +48,7 @@ def load_expert(
     return model.enable_shot_attention(sparse=sparse)
 
 
-def save_expert(model: HoloCineTransformer3DModel, path: Path) -> None:
+def save_expert(model: WanTransformer3DModel, path: Path) -> None:
     """Write the weights in their present dtype under the original names."""
     state = {to_original(name): tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,8 @@ from diffusers import WanPipeline, WanTransformer3DModel
 from models.holocine.checkpoint import save_expert
 from models.holocine.loading import EXPERTS, Variant, expert_path
 from models.holocine.scheduler import BOUNDARY_RATIO
-from models.holocine.transformer import HoloCineTransformer3DModel
 
-Experts = tuple[HoloCineTransformer3DModel, HoloCineTransformer3DModel | None]
+Experts = tuple[WanTransformer3DModel, WanTransformer3DModel | None]
 """The high-noise and the low-noise expert; None where one network does both."""
 
 
@@ -40,6 +39,6 @@ def save_folder(
                 save_expert(expert, expert_path(folder, variant, noise))
 
 
-def _stock(expert: HoloCineTransformer3DModel) -> Any:
-    """A stock transformer of the same configuration, so that the folder names diffusers' class."""
+def _stock(expert: WanTransformer3DModel) -> Any:
+    """A stock transformer configured as `expert`, stock itself or HoloCine's: its class is what the folder names."""
     return WanTransformer3DModel.from_config(expert.config)
