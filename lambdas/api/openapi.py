@@ -113,7 +113,7 @@ def _operation(
     if parameters:
         operation["parameters"] = list(parameters)
     if body:
-        operation["parameters"] = [*operation.get("parameters", []), _idempotency_key()]
+        operation["parameters"] = [*operation.get("parameters", []), _idempotency_key(), _prefer()]
         operation["requestBody"] = _request_body()
     return operation
 
@@ -177,6 +177,10 @@ def _video_id() -> dict[str, Any]:
 
 def _idempotency_key() -> dict[str, Any]:
     return _parameter("Idempotency-Key", "header", {"type": "string", "minLength": 1, "maxLength": 255})
+
+
+def _prefer() -> dict[str, Any]:
+    return _parameter("Prefer", "header", {"type": "string", "examples": ["wait=10"]})
 
 
 def _parameter(name: str, where: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Query parameters, read strictly: a wrong one is a 400 that names it."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from jobs.store import Order
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
+MAX_WAIT_S = 25  # the function has 29 s, API Gateway 30
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})(?![0-9])", re.IGNORECASE)
 
 
 class ListQuery(NamedTuple):
@@ -63,6 +66,14 @@ def _status(text: str | None) -> State | None:
     if text not in set(State):
         raise RequestError(f"Invalid 'status': one of {', '.join(State)}.", param="status")
     return State(text)
+
+
+def prefer_wait(header: str) -> int:
+    """Seconds to hold the answer for, of `Prefer: wait=N` (RFC 7240): 25 at most, 0 if it is not asked for.
+
+    A preference that cannot be read is passed over, as the RFC has it."""
+    match = _WAIT.search(header)
+    return min(int(match[1]), MAX_WAIT_S) if match else 0
 
 
 def variant(query: Mapping[str, str]) -> Asset:

@@ -1,5 +1,7 @@
 """`/v1/videos`: create, list, retrieve, content, delete, cancel."""
 
+import time
+
 from aws_lambda_powertools.event_handler import Response
 
 from jobs import aws, clock, s3_keys
@@ -12,11 +14,12 @@ from jobs.view import video_view
 from lambdas import services
 from lambdas.api.auth import owner_of
 from lambdas.api.http import answer, read_body
-from lambdas.api.query import list_query, variant
+from lambdas.api.query import list_query, prefer_wait, variant
 from lambdas.api.routing import new_router
 
 router = new_router()
 URL_LIFETIME_S = 3600
+WAIT_LOOK_S = 0.5
 
 
 @router.post("/v1/videos")
@@ -33,7 +36,8 @@ def create() -> Response[str]:
         is_retry=event.headers.get("x-stainless-retry-count", "0") not in {"", "0"},
         texts=body.texts,
     )
-    return _shown(job)
+    wait_s = prefer_wait(event.headers.get("prefer", ""))
+    return _shown(_ended_within(job, wait_s) if wait_s else job)
 
 
 @router.get("/v1/videos")
@@ -101,6 +105,15 @@ def cancel(video_id: str) -> Response[str]:
     if is_terminal(job.status) and job.status is not State.CANCELLED:
         raise RequestError(f"The video has ended: its status is '{job.status}'.", code="video_not_cancellable")
     return _shown(job)
+
+
+def _ended_within(job: Job, wait_s: int) -> Job:
+    """The job once it has ended, or as it is after `wait_s` seconds."""
+    until = clock.now() + wait_s
+    while not is_terminal(job.status) and clock.now() < until:
+        time.sleep(WAIT_LOOK_S)
+        job = services.store().get(job.id)
+    return job
 
 
 def _shown(job: Job) -> Response[str]:

@@ -206,6 +206,29 @@ def test_given_no_key_then_only_what_the_sdk_calls_a_retry_is_one(
     assert len(cloud.messages()) == jobs
 
 
+@pytest.mark.parametrize("header", ["wait=5", 'respond-async, WAIT="5"', "wait = 99999"])
+def test_given_prefer_wait_then_the_answer_is_held_until_the_video_has_ended(
+    api: Api, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    def cancelled_meanwhile(_seconds: float) -> None:
+        services.store().cancel(cloud.messages()[0]["job_id"], owner="default")
+
+    monkeypatch.setattr("lambdas.api.videos.time.sleep", cancelled_meanwhile)
+
+    answer = api("POST", "/v1/videos", json_body=GOOD, headers={"prefer": header})
+
+    assert answer.body["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("header", ["", "wait=", "wait=x", "await=5", "wait=-1", "wait=99999999999"])
+def test_given_no_wait_that_can_be_read_then_the_answer_comes_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    monkeypatch.setattr("lambdas.api.videos.time.sleep", lambda _: pytest.fail("it waited"))
+
+    assert api("POST", "/v1/videos", json_body=GOOD, headers={"prefer": header}).body["status"] == "queued"
+
+
 def test_given_no_word_from_the_fleet_then_models_say_so(api: Api) -> None:
     models = {model["id"]: model for model in api("GET", "/v1/models").body["data"]}
 
