@@ -12,10 +12,13 @@ CDK := node_modules/.bin/cdk
 PYTHON_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 
+# As cdk.json's fleet.agent_version: the instances install what has this name.
+VERSION ?= 0.1.0
+
 # Two cores: let no library take them all for itself.
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup run test test-unit test-e2e lint synth deploy docs-gen clean-local
+.PHONY: help setup run test test-unit test-e2e lint synth deploy agent docs-gen clean-local
 
 help: ## What there is to make
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -54,6 +57,9 @@ synth: setup ## The CloudFormation template for AWS, into cdk.out/
 
 deploy: setup ## Deploy to the AWS account of the current credentials
 	$(CDK) deploy --no-notices
+
+agent: setup ## Build the agent's artifact (VERSION=0.1.0), and upload it (BUCKET=the stack's MediaBucket)
+	scripts/build-agent.sh $(VERSION) $(BUCKET)
 
 docs-gen: setup ## Write the generated documents: OpenAPI, schemas of events and receipts
 	$(BIN)/python -m lambdas.api.openapi

@@ -82,8 +82,8 @@ def _source_files(root: Path) -> Iterator[Path]:
 
 def _install(requirements: Path, target: Path, runtime: str, architecture: str) -> None:
     machine = _MANYLINUX_MACHINE[architecture]
-    # Newest first: pip takes a wheel of any of the named platforms; Amazon Linux 2023 has glibc 2.34.
-    platforms = [f"--platform=manylinux_2_{glibc}_{machine}" for glibc in (34, 28, 17)]
+    # Amazon Linux 2023 has glibc 2.34; pip takes the tags that are named and no older ones.
+    platforms = [f"--platform=manylinux_2_{glibc}_{machine}" for glibc in range(34, 16, -1)]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:"]
     command += [f"--target={target}", "--implementation=cp", f"--python-version={runtime.removeprefix('python')}"]
     command += [*platforms, f"--platform=manylinux2014_{machine}", f"--requirement={requirements}"]
