@@ -29,9 +29,9 @@ class Plan(NamedTuple):
 
     ``dtype`` is that of the denoiser's arithmetic. ``vae_tiling``: decode in the class's spatial tiles. ``phases_gib``
     are the predicted peaks of one GPU (of the host on a CPU slot) by phase, ``predicted_peak_gib`` the largest.
-    ``host_gib`` is what the worker holds in host memory at least, ``host_cache_gib`` what it takes to keep
-    everything that is not on the GPU there; between the two, parts are read from disk again when needed. Workers on
-    one instance can share that memory.
+    ``host_gib`` is what the slot's processes, one a GPU, hold in host memory: every part that is not resident, or,
+    where ``stream_from_disk``, only the text encoder on its way and the blocks on theirs, because the host could not
+    hold the denoiser.
     """
 
     dtype: Dtype
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     phases_gib: dict[str, float]
     predicted_peak_gib: float
     host_gib: float
-    host_cache_gib: float
+    stream_from_disk: bool
 
 
 class Refusal(NamedTuple):

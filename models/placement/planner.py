@@ -15,6 +15,8 @@ _GPU_RESERVE_GIB = 0.85
 _MARGIN = 1.05
 # Python, torch, CUDA's host side and frames on their way to the encoder, and pinned staging buffers.
 _HOST_BASE_GIB = 3.0
+# Host copies of the blocks under way, where a denoiser streams from the local disk: read, pinned and copied.
+_DISK_STAGING = 2.0
 # On a CPU, a job that would take longer than this is refused: nobody means it.
 _LONGEST_CPU_S = 6 * 3600.0
 
@@ -25,6 +27,7 @@ class _Option(NamedTuple):
     vae: Mode
     all_experts: bool
     tiling: bool
+    from_disk: bool = False
 
 
 def _options(spec: ModelSpec) -> Iterator[_Option]:
@@ -40,6 +43,8 @@ def _options(spec: ModelSpec) -> Iterator[_Option]:
     for text, denoiser, vae, all_experts in kept:
         for tiling in (False, True):
             yield _Option(text, denoiser, vae, all_experts, tiling)
+            if denoiser == "streamed":
+                yield _Option(text, denoiser, vae, all_experts, tiling, from_disk=True)
 
 
 def plan(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> Plan | Refusal:
@@ -93,9 +98,10 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: D
         "decode": memory.decode_gib(spec, work, tiled=option.tiling),
     }
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
-    elsewhere = [part for part in parts.values() if part.mode != "resident"]
-    # Streaming reads the expert at work from pinned memory; all else can be read from disk again.
-    pinned = expert if mode == "streamed" else 0.0
+    from_disk = option.from_disk and mode == "streamed"
+    held = {name: part.total_gib for name, part in parts.items() if part.mode != "resident"}
+    if from_disk:
+        held["denoise"] = _DISK_STAGING * memory.streamed_gib(spec, 2)
     return Plan(
         dtype="bfloat16",
         text_encoder=parts["text"],
@@ -105,8 +111,9 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: D
         layout=split,
         phases_gib=phases,
         predicted_peak_gib=max(phases.values()),
-        host_gib=_HOST_BASE_GIB + pinned,
-        host_cache_gib=_HOST_BASE_GIB + sum(part.total_gib for part in elsewhere),
+        # One process a GPU, each with copies of its own.
+        host_gib=split.gpus * (_HOST_BASE_GIB + sum(held.values())),
+        stream_from_disk=from_disk,
     )
 
 
@@ -151,7 +158,7 @@ def _cpu_plan(spec: ModelSpec, work: Work, slot: Slot) -> Plan | Refusal:
         phases_gib=phases,
         predicted_peak_gib=peak,
         host_gib=_HOST_BASE_GIB + peak,
-        host_cache_gib=_HOST_BASE_GIB + peak,
+        stream_from_disk=False,
     )
 
 

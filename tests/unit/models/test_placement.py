@@ -77,11 +77,27 @@ def test_given_a14b_when_the_card_grows_then_more_of_it_stays_on_the_gpu(
     assert plan.denoiser.total_gib == pytest.approx(2 * 26.6, rel=0.01)
 
 
-def test_given_an_expert_that_streams_when_placed_then_the_host_must_hold_it() -> None:
+def test_given_an_expert_that_streams_when_the_host_cannot_hold_all_then_it_streams_from_disk() -> None:
     spec = catalog.get("wan2.2-t2v-a14b")
-    assert planned(spec, Work.default(spec), "A10G").host_gib > 26.6
-    small = estimate.slot("A10G", 1, host_memory_gib=16.0)
-    found = placement.plan(spec, Work.default(spec), small)
+    work = Work.default(spec)
+    # Two experts of 26.6 GiB and the text encoder's 10.6 do not fit a quarter of a g5.12xlarge.
+    quarter = planned(spec, work, estimate.OFFERS["g5.12xlarge"].slot(1))
+    roomy = planned(spec, work, estimate.slot("A10G", 1, host_memory_gib=96.0))
+    assert quarter.stream_from_disk
+    assert quarter.host_gib < 26.6
+    assert not roomy.stream_from_disk
+    assert roomy.host_gib > 2 * 26.6 + 10.6
+
+
+def test_given_several_gpus_when_placed_then_each_process_has_its_own_host_copy() -> None:
+    spec = catalog.get("cogvideox-5b")
+    one, two = (planned(spec, Work.default(spec), slot).host_gib for slot in ("A10G", "A10Gx2"))
+    assert two == pytest.approx(2 * one)
+
+
+def test_given_a_host_too_small_for_the_text_encoder_when_placed_then_it_is_refused_for_its_memory() -> None:
+    spec = catalog.get("wan2.2-t2v-a14b")
+    found = placement.plan(spec, Work.default(spec), estimate.slot("A10G", 1, host_memory_gib=12.0))
     assert isinstance(found, Refusal)
     assert found.code == "host_memory"
     assert found.nearest_slot is not None
