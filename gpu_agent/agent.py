@@ -20,7 +20,7 @@ from gpu_agent.inputs import InputFetcher
 from gpu_agent.interruption import InterruptionWatcher
 from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS, Loop
-from gpu_agent.offers import Gpu, abilities, detect_gpus, divide
+from gpu_agent.offers import Gpu, abilities, detect_gpus, divide, estimate_slot, slot_name
 from gpu_agent.outcomes import Outcomes
 from gpu_agent.settings import AgentSettings
 from gpu_agent.slot import Slot
@@ -29,6 +29,7 @@ from gpu_agent.watchdog import watch
 from jobs.fleet import FleetStore
 from jobs.queue import JobQueues
 from jobs.store import JobStore
+from models.estimate import Slot as EstimateSlot
 
 DRAIN_LOOK_S = 0.1
 WATCHDOG_S = 1.0
@@ -60,7 +61,15 @@ class Agent:
         )
         models = frozenset(ability.model for ability in self._abilities if ability.runnable)
         ending = Ending(workers=4 * len(specs), on_death=self._on_death)
-        self._context = make_context(settings, self._clients, self._identity, models, ending, num_slots=len(specs))
+        self._context = make_context(
+            settings,
+            self._clients,
+            self._identity,
+            models,
+            ending,
+            num_slots=len(specs),
+            slot=estimate_slot(slot_name(self._gpus, gpus_per_slot=settings.gpus_per_slot)),
+        )
         self._slots = tuple(Slot(spec, self._context) for spec in specs)
         self._watcher = InterruptionWatcher(self._imds, self._context)
         self._report = FleetReport(
@@ -110,8 +119,8 @@ class Agent:
         return loops
 
     def _report_abilities(self) -> None:
-        # One kind of slot a machine: the first stands for all.
-        self._fleet.report_abilities(self._identity.kind, slot=self._slots[0].spec.name, abilities=self._abilities)
+        name = slot_name(self._gpus, gpus_per_slot=self._settings.gpus_per_slot)
+        self._fleet.report_abilities(self._identity.kind, slot=name, abilities=self._abilities)
 
     def _drained(self) -> bool:
         board = self._context.board
@@ -150,6 +159,7 @@ def make_context(
     ending: Ending,
     *,
     num_slots: int,
+    slot: EstimateSlot | None,
 ) -> Context:
     """One of each of what the parts share."""
     store = JobStore(settings.table, client=clients.dynamodb)
@@ -168,6 +178,7 @@ def make_context(
         instance_id=identity.instance_id,
         is_spot=identity.is_spot,
         models=models,
+        slot=slot,
         settings=settings,
         store=store,
         queues=queues,

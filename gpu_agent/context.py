@@ -14,6 +14,7 @@ from gpu_agent.settings import AgentSettings
 from gpu_agent.source import WorkSource
 from jobs.queue import JobQueues
 from jobs.store import JobStore
+from models.estimate import Slot
 
 
 class NoticeBoard:
@@ -50,11 +51,15 @@ class NoticeBoard:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One of each, for one agent. `ending` runs what ends attempts, beside the slots."""
+    """One of each, for one agent. `ending` runs what ends attempts, beside the slots.
+
+    `slot` is what one worker owns, as the placement's arithmetic knows it; None where it knows nothing of it.
+    """
 
     instance_id: str
     is_spot: bool
     models: frozenset[str]
+    slot: Slot | None
     settings: AgentSettings
     store: JobStore
     queues: JobQueues

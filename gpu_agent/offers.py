@@ -9,6 +9,7 @@ from gpu_agent.worker.protocol import SlotSpec
 from jobs.fleet import Ability
 from models import catalog, registry
 from models.catalog import ModelSpec
+from models.estimate import SLOT_KINDS, Slot
 
 NVIDIA_SMI_TIMEOUT_S = 20.0
 
@@ -48,6 +49,24 @@ def divide(
         SlotSpec(name="+".join(map(str, group)), gpus=group, weights_dir=weights_dir, cpu_threads=cpu_threads)
         for group in groups
     )
+
+
+def slot_name(gpus: Sequence[Gpu], *, gpus_per_slot: int) -> str:
+    """What a worker owns here, as `models.estimate.Slot` writes it (`A10Gx1`, `CPU`), or the GPU's own full name."""
+    if not gpus:
+        return "CPU"
+    words = gpus[0].name.replace("-", " ").split()
+    known = next((word for word in words if word in SLOT_KINDS), None)
+    return f"{known}x{gpus_per_slot}" if known else gpus[0].name
+
+
+def estimate_slot(name: str) -> Slot | None:
+    """The slot as the arithmetic knows it; None for a GPU that it does not know, and for a CPU, which needs no plan."""
+    try:
+        slot = Slot.parse(name)
+    except ValueError:
+        return None
+    return None if slot.is_cpu else slot
 
 
 def has_weights(spec: ModelSpec, weights_dir: Path) -> bool:

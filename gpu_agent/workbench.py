@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gpu_agent.budget import NoticeAction, act_on_notice, give_up_step_after_s
 from gpu_agent.context import Context
 from gpu_agent.held import HeldJob
-from gpu_agent.inputs import Inputs, total_frames
+from gpu_agent.inputs import InputMissing, Inputs, total_frames
 from gpu_agent.lease import Lease
 from gpu_agent.logs import about_job, logger
 from gpu_agent.lookout import Prepared
@@ -33,7 +33,10 @@ from gpu_agent.worker.protocol import (
     VideoEncoded,
 )
 from gpu_agent.worker_process import BYTES_PER_GIB, WorkerDied
+from jobs.admission import work_of
 from jobs.job import Job
+from models import catalog, placement
+from models.placement import Plan, Refusal
 
 FromJob = (
     PhaseBegan | StepDone | CheckpointSaved | CheckpointRefused | JobStopped | FramesDone | VideoEncoded | JobFailed
@@ -43,6 +46,14 @@ Send = Callable[[FromAgent], None]
 
 class GiveUpWorker(Exception):
     """Waiting for the worker's step would cost more than the step: end the process now."""
+
+
+class Unrunnable(Exception):
+    """The job can never run here: the caller learns `code` and why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Workbench:
@@ -60,36 +71,21 @@ class Workbench:
         return self.running is None and not self.encoding
 
     def start(self, prepared: Prepared, job: Job) -> None:
-        """The job was claimed: from here on every way out ends the attempt."""
-        settings = self._context.settings
-        directory = prepared.inputs.directory if prepared.inputs else settings.scratch_dir / job.id
-        held = HeldJob(job, message=prepared.reservation.message, directory=directory)
-        lease = Lease(
-            held,
-            store=self._context.store,
-            queues=self._context.queues,
-            lease_s=settings.lease_s,
-            heartbeat_s=settings.heartbeat_s,
-            progress_s=settings.progress_s,
-        )
-        self._context.hands.take(held)
-        lease.start()
-        running = Running(held=held, lease=lease)
-        with about_job(job.id, job.attempt):
+        """The job was claimed: from here on every way out ends the attempt. Raises WorkerDied and passing errors."""
+        running = self._take_up(prepared, job)
+        held, lease = running.held, running.lease
+        with about_job(*held.key):
             seconds("QueueWait", max(0.0, job.attempts[-1].started_at - job.queued_at), Model=job.model)
-            if prepared.inputs is None:
-                failure = _failure(held, "input_missing", prepared.missing or "an input is missing")
-                self._context.ending.submit(self._context.outcomes.failed, held, lease, failure)
-                return
             try:
-                inputs = self._current(prepared.inputs, prepared.reservation.job, job)
-                self._order(held, inputs)
+                self._begin(held, prepared)
+            except Unrunnable as refusal:
+                self._context.ending.submit(self._context.outcomes.failed, held, lease, _failure(held, refusal))
             except (WorkerDied, *PASSING_ERRORS) as error:
                 # It never began: whoever is to blame, the job is not.
                 self._interrupt(running, f"could not start: {error}", flush_s=0.0)
                 raise
-            self.running = running
-            logger.info("job starts", extra={"model": job.model, "resume_step": inputs.resume_step})
+            else:
+                self.running = running
 
     def handle(self, message: FromJob) -> None:
         """A message of the worker about one attempt; those about attempts that have ended are passed over."""
@@ -126,13 +122,44 @@ class Workbench:
         for other in taken[1:]:
             self._interrupt(other, f"the worker died: {reason}", flush_s=0.0)
 
+    def _take_up(self, prepared: Prepared, job: Job) -> Running:
+        settings = self._context.settings
+        directory = prepared.inputs.directory if prepared.inputs else settings.scratch_dir / job.id
+        held = HeldJob(job, message=prepared.reservation.message, directory=directory)
+        lease = Lease(
+            held,
+            store=self._context.store,
+            queues=self._context.queues,
+            lease_s=settings.lease_s,
+            heartbeat_s=settings.heartbeat_s,
+            progress_s=settings.progress_s,
+        )
+        self._context.hands.take(held)
+        lease.start()
+        return Running(held=held, lease=lease)
+
+    def _begin(self, held: HeldJob, prepared: Prepared) -> None:
+        if prepared.inputs is None:
+            raise Unrunnable("input_missing", prepared.missing or "an input is missing")
+        inputs = self._current(prepared.inputs, prepared.reservation.job, held.job)
+        plan = None
+        if self._context.slot is not None:
+            plan = placement.plan(catalog.get(held.job.model), work_of(held.job.request), self._context.slot)
+        if isinstance(plan, Refusal):
+            raise Unrunnable("does_not_fit", plan.message)
+        self._order(held, inputs, plan)
+        logger.info("job starts", extra={"model": held.job.model, "resume_step": inputs.resume_step})
+
     def _current(self, inputs: Inputs, reserved: Job, claimed: Job) -> Inputs:
         """The inputs, fetched again if another attempt moved the checkpoint between reservation and claim."""
         if claimed.checkpoint_step == reserved.checkpoint_step:
             return inputs
-        return self._context.fetcher.fetch(claimed, directory=inputs.directory)
+        try:
+            return self._context.fetcher.fetch(claimed, directory=inputs.directory)
+        except InputMissing as error:
+            raise Unrunnable("input_missing", str(error)) from error
 
-    def _order(self, held: HeldJob, inputs: Inputs) -> None:
+    def _order(self, held: HeldJob, inputs: Inputs, plan: Plan | None) -> None:
         if held.job.checkpoint_step and not inputs.resume_step:
             logger.warning("no checkpoint to resume from", extra={"step": held.job.checkpoint_step})
             held.advance(step=0, checkpoint_step=0)
@@ -145,6 +172,7 @@ class Workbench:
                 resume=inputs.resume,
                 cadence=self._context.settings.cadence(),
                 total_frames=total_frames(held.job),
+                plan=plan,
                 codec=held.job.request.output.codec,
             )
         )
@@ -283,5 +311,7 @@ class Workbench:
         return taken
 
 
-def _failure(held: HeldJob, code: str, message: str) -> JobFailed:
-    return JobFailed(job_id=held.id, attempt=held.attempt, kind=FailureKind.REQUEST, code=code, message=message)
+def _failure(held: HeldJob, refusal: Unrunnable) -> JobFailed:
+    return JobFailed(
+        job_id=held.id, attempt=held.attempt, kind=FailureKind.REQUEST, code=refusal.code, message=str(refusal)
+    )

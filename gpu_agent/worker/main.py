@@ -12,6 +12,7 @@ from gpu_agent.worker.protocol import FailureKind, JobFailed, ModelLoaded, RunJo
 from gpu_agent.worker.run import JobRun
 from gpu_agent.worker.snapshots import CheckpointWriter
 from models.interface import ModelError, VideoModel
+from models.placement import Plan
 
 BYTES_PER_GIB = 2**30
 
@@ -37,6 +38,7 @@ class Worker:
         self._slot = slot
         self._writer = CheckpointWriter(channel)
         self._model: VideoModel | None = None
+        self._placed: tuple[object, ...] = ()
         self._device = prepare_device(slot)
 
     def announce(self) -> None:
@@ -58,7 +60,8 @@ class Worker:
         from models import registry
 
         wanted = job.request.model
-        if self._model is not None and self._model.spec.id == wanted:
+        placed = placement_key(job.plan)
+        if self._model is not None and self._model.spec.id == wanted and self._placed == placed:
             return self._model
         if self._model is not None:
             self._model.unload()
@@ -66,13 +69,22 @@ class Worker:
         began_s = time.monotonic()
         pulled = self._slot.weights_dir / wanted
         folder = pulled if pulled.is_dir() else None  # None: the files shipped with the code
-        self._model = registry.load(wanted, weights_dir=folder, device=self._device)
+        self._model = registry.load(wanted, weights_dir=folder, device=self._device, plan=job.plan)
+        self._placed = placed
         self._channel.send(ModelLoaded(model=wanted, seconds=time.monotonic() - began_s))
         return self._model
 
     def _report(self, job: RunJob, error: Exception) -> None:
         kind, code = classify(error)
         report_failure(self._channel, job, kind, code, describe(error))
+
+
+def placement_key(plan: Plan | None) -> tuple[object, ...]:
+    """What of a plan a loaded model cannot change: requests of other sizes share a model where this is equal."""
+    if plan is None:
+        return ()
+    parts = (plan.text_encoder, plan.denoiser, plan.vae)
+    return (plan.layout, plan.vae_tiling, *((part.mode, part.dtype) for part in parts))
 
 
 def report_failure(channel: Channel, job: RunJob, kind: FailureKind, code: str, message: str) -> None:

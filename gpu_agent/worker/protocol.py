@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gpu_agent.cadence import Cadence
 from models.interface import GenerationRequest, Phase
+from models.placement import Plan
 
 
 class FailureKind(StrEnum):
@@ -41,7 +42,8 @@ class SlotSpec:
 class RunJob:
     """Generate `request` into `directory`, which exists; go on from the checkpoint file `resume` if there is one.
 
-    `total_frames` is the length of the finished video, all shots together.
+    `total_frames` is the length of the finished video, all shots together. `plan` says where the networks lie; None
+    leaves it to the model.
     """
 
     job_id: str
@@ -51,6 +53,7 @@ class RunJob:
     resume: Path | None
     cadence: Cadence
     total_frames: int
+    plan: Plan | None = None
     codec: str = "h264"
 
 

@@ -13,6 +13,7 @@ LEASE_S = 6.0  # of tests.chaos.world.agents
 PAST_LEASE_S = LEASE_S * 1.7
 NOTICE_S = 60.0
 SMALL_FILE_BYTES = 4096
+MIDDLE_WAIT_S = 25.0
 CRASHES_ALLOWED = 1  # one less than would end a job: a killed worker counts as a crash
 
 
@@ -40,7 +41,19 @@ class Injector:
         }
         return actions[fault.kind](machine)
 
+    def _await_checkpoint(self, machine: Machine) -> None:
+        """Wait a little for a job in the middle of its denoising: there the fault shows what resuming is worth."""
+        store = self._fleet.aws.store()
+        limit_s = time.monotonic() + MIDDLE_WAIT_S
+        while time.monotonic() < limit_s:
+            for job in store.in_state(State.IN_PROGRESS):
+                mine = job.attempts[-1].instance_id == machine.agent.instance_id
+                if mine and job.checkpoint_step > 0 and job.step < job.total_steps:
+                    return
+            time.sleep(0.05)
+
     def _kill_machine(self, machine: Machine) -> bool:
+        self._await_checkpoint(machine)
         machine.agent.kill_machine()
         return True
 
@@ -58,10 +71,12 @@ class Injector:
         return True
 
     def _notice(self, machine: Machine) -> bool:
+        self._await_checkpoint(machine)
         machine.imds.give_spot_notice(in_s=NOTICE_S)
         return True
 
     def _pause(self, machine: Machine) -> bool:
+        self._await_checkpoint(machine)
         agent = machine.agent
         agent.pause()
         threading.Timer(PAST_LEASE_S, agent.wake).start()

@@ -1,5 +1,6 @@
 """Between one agent and the local AWS: a relay that fails, holds and alters calls on demand."""
 
+import contextlib
 import http.client
 import threading
 import time
@@ -26,6 +27,11 @@ class FaultyRelay:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def handle(self) -> None:
+                # An agent that is killed resets its connections.
+                with contextlib.suppress(ConnectionResetError):
+                    super().handle()
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
