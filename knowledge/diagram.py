@@ -68,7 +68,7 @@ def _resources(assembly: Path) -> Mapping[str, Any]:
 
 def _groups(assembly: Path) -> Mapping[str, str]:
     """Each resource's logical id and the first level of the construct tree it stands in; CDK's own helpers left out."""
-    groups = {}
+    groups: dict[str, str] = {}
     for path, entries in _only(assembly, "*.metadata.json").items():
         levels = path.strip("/").split("/")
         if len(levels) > 2 and not _HELPER.match(levels[1]):

@@ -89,6 +89,7 @@ def _globals(known: Knowledge) -> dict[str, Any]:
         "equilibrio": partial(_break_even_words, known),
         "contra": _against,
         "alegacao": partial(_claim, known),
+        "licenciados": partial(_licensed, known),
         "ritmo": estimate.SLOT_KINDS,
         "diagrama": DIAGRAM.read_text(encoding="utf-8").rstrip(),
         "retorno": partial(_return, known),
@@ -161,6 +162,11 @@ def _claim(known: Knowledge, side: str) -> list[str]:
         place = "acima" if cost > claim.max_usd.value else "abaixo" if cost < claim.min_usd.value else "dentro"
         sides[place].append(scenario.label)
     return sides[side]
+
+
+def _licensed(known: Knowledge, commercial_use: str) -> list[str]:
+    """Names of the models whose licence says so of commercial use, as the catalog has it."""
+    return [facts.name for facts in known.models if catalog.get(facts.id).licence.commercial_use == commercial_use]
 
 
 def _return(known: Knowledge, scenario_id: str, instance_type: str, volume: int, sale_usd: float) -> costs.Return:

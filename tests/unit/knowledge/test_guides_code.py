@@ -88,7 +88,7 @@ def test_given_a_python_block_for_the_sdk_when_read_then_the_sdk_has_its_methods
 @pytest.mark.parametrize(("where", "words"), started_by("make"))
 def test_given_a_make_command_when_looked_up_then_the_makefile_has_it(where: str, words: list[str]) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in words[1:]:
+    for target in [word for word in words[1:] if "=" not in word]:
         assert re.search(rf"^{target}:", makefile, re.M), f"{where}: make {target}"
 
 
