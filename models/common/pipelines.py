@@ -6,7 +6,9 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 from safetensors import SafetensorError
 
 from models.common import weights
@@ -92,6 +94,7 @@ class PipelineSet:
         if self._family.vae_dtype is not None and self.dtype != torch.float32:
             dtypes["vae"] = self._family.vae_dtype
         known = {name: part for name, part in given.items() if name in self._components()}
+        _silence_progress_bars()
         try:
             pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
                 self._folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **known
@@ -114,3 +117,9 @@ class PipelineSet:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _silence_progress_bars() -> None:
+    """Both libraries draw bars on stderr for every part they load; a worker's log has no use for them."""
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()

@@ -245,8 +245,11 @@ def request(case: Case, folder: Path, **changes: Any) -> GenerationRequest:
     return GenerationRequest(**(fields | dict(case.ask) | changes))
 
 
-def stock_frames(case: Case, folder: Path, scheduler: str = "default") -> np.ndarray:
+def stock_frames(
+    case: Case, folder: Path, scheduler: str = "default", prepare: Callable[[Any], None] = lambda pipe: None
+) -> np.ndarray:
     pipe = case.stock.from_pretrained(folder, dtype=torch.float32)
+    prepare(pipe)
     make = case.schedulers[scheduler]
     if make is not None:
         pipe.scheduler = make()

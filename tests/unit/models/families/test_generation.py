@@ -1,6 +1,7 @@
 """Progress, phases, stopping, refusals: what `generate` tells and what it will not do."""
 
 import dataclasses
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,3 +111,28 @@ def test_given_a_file_that_is_no_image_then_refused_naming_the_image(
         cases.frames_of(cases.load(case, folder), asked)
 
     assert refusal.value.param == "image"
+
+
+def test_given_a_consumer_that_takes_one_frame_then_only_the_first_chunk_is_decoded(
+    weights_of: Callable[[str], Path],
+) -> None:
+    folder = weights_of(CASE.name)
+    model = cases.load(CASE, folder)
+    decoded: list[int] = []
+    pipe = model._pipelines.generation(with_image=False)
+    pipe.vae.decoder.register_forward_hook(lambda module, given, made: decoded.append(made.shape[2]))
+
+    next(model.generate(cases.request(CASE, folder), on_step=lambda step: None, on_phase=lambda phase: None))
+
+    assert decoded == [1]
+
+
+def test_given_a_model_that_is_unloaded_then_its_networks_are_gone(weights_of: Callable[[str], Path]) -> None:
+    folder = weights_of(CASE.name)
+    model = cases.load(CASE, folder)
+    cases.frames_of(model, cases.request(CASE, folder))
+    network = weakref.ref(model._pipelines.generation(with_image=False).transformer)
+
+    model.unload()
+
+    assert network() is None

@@ -4,8 +4,8 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import diffusers
 import numpy as np
 import pytest
 import torch
@@ -43,29 +43,18 @@ def person(tmp_path: Path) -> LoraRef:
 
 
 def stock_frames(folder: Path, loras: tuple[LoraRef, ...]) -> np.ndarray:
-    pipe = diffusers.WanPipeline.from_pretrained(folder, dtype=torch.float32)
-    for second in (False, True):
-        for lora in loras:
-            pipe.load_lora_weights(
-                str(lora.path.parent),
-                weight_name=lora.path.name,
-                adapter_name=lora.name,
-                load_into_transformer_2=second,
-            )
-    pipe.set_adapters([lora.name for lora in loras], [lora.scale for lora in loras])
-    frames = pipe(
-        prompt=cases.PROMPT,
-        negative_prompt=cases.NEGATIVE,
-        width=32,
-        height=32,
-        num_frames=9,
-        num_inference_steps=cases.STEPS,
-        guidance_scale=3.0,
-        guidance_scale_2=4.0,
-        generator=torch.Generator().manual_seed(cases.SEED),
-        output_type="pil",
-    ).frames[0]
-    return np.stack([np.asarray(frame) for frame in frames])
+    def with_loras(pipe: Any) -> None:
+        for second in (False, True):
+            for lora in loras:
+                pipe.load_lora_weights(
+                    str(lora.path.parent),
+                    weight_name=lora.path.name,
+                    adapter_name=lora.name,
+                    load_into_transformer_2=second,
+                )
+        pipe.set_adapters([lora.name for lora in loras], [lora.scale for lora in loras])
+
+    return cases.stock_frames(CASE, folder, prepare=with_loras)
 
 
 def test_given_several_loras_with_scales_then_frames_equal_stock_diffusers_with_both_experts(
@@ -76,6 +65,38 @@ def test_given_several_loras_with_scales_then_frames_equal_stock_diffusers_with_
     frames = cases.frames_of(cases.load(CASE, folder), cases.request(CASE, folder, loras=(style, person)))
 
     np.testing.assert_array_equal(frames, stock_frames(folder, (style, person)))
+
+
+@pytest.mark.parametrize("name", ["hunyuan-t2v", "cogvideox-t2v", "mochi-t2v", "ltx-t2v"])
+def test_given_a_lora_for_another_family_then_frames_equal_stock_diffusers_and_the_base_comes_back(
+    name: str, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    case, folder = cases.CASES[name], weights_of(name)
+    model, plain = cases.load(case, folder), cases.request(case, folder)
+    base = cases.frames_of(model, plain)
+    transformer = model._pipelines.generation(with_image=False).transformer
+    layer, width = next(
+        (layer, module.weight.shape)
+        for layer, module in transformer.named_modules()
+        if layer.startswith("transformer_blocks.0.") and layer.endswith(".to_q")
+    )
+    torch.manual_seed(6)
+    state = {
+        f"transformer.{layer}.lora_A.weight": torch.randn(2, width[1]),
+        f"transformer.{layer}.lora_B.weight": torch.randn(width[0], 2),
+    }
+    save_file(state, tmp_path / "style.safetensors")
+    lora = LoraRef(path=tmp_path / "style.safetensors", scale=0.7, name="style")
+
+    frames = cases.frames_of(model, cases.request(case, folder, loras=(lora,)))
+
+    def with_lora(pipe: Any) -> None:
+        pipe.load_lora_weights(str(tmp_path), weight_name="style.safetensors", adapter_name="style")
+        pipe.set_adapters(["style"], [0.7])
+
+    assert not np.array_equal(frames, base)
+    np.testing.assert_array_equal(frames, cases.stock_frames(case, folder, prepare=with_lora))
+    np.testing.assert_array_equal(cases.frames_of(model, plain), base)
 
 
 def test_given_loras_that_come_and_go_then_the_base_comes_back_bit_for_bit(
