@@ -36,10 +36,12 @@ class CheckpointStore:
 
     def upload_later(self, held: HeldJob, saved: CheckpointSaved) -> None:
         """Upload in the background; of several that wait, only the newest goes."""
+        if saved.step <= held.checkpoint_step:
+            return
         with self._lock:
-            waiting = held.key in self._newest
             self._newest[held.key] = saved
-            if not waiting:
+            if held.key not in self._uploads:
+                # One at a time for a job: a slow older one must not end after a newer one.
                 self._uploads[held.key] = self._pool.submit(self._upload_newest, held)
 
     def flush(self, held: HeldJob, timeout_s: float) -> None:
@@ -91,8 +93,9 @@ class CheckpointStore:
             while True:
                 with self._lock:
                     saved = self._newest.pop(held.key, None)
-                if saved is None:
-                    return
+                    if saved is None:
+                        del self._uploads[held.key]
+                        return
                 try:
                     self._upload(held, saved)
                 except PASSING_ERRORS as error:

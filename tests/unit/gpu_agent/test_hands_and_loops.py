@@ -1,0 +1,92 @@
+"""What is in hand, and loops that neither die in silence nor spin on errors."""
+
+import threading
+from pathlib import Path
+
+from gpu_agent.held import Hands
+from gpu_agent.loops import Loop
+from gpu_agent.offers import Gpu, divide, estimate_slot, slot_name
+from gpu_agent.worker.failures import classify
+from gpu_agent.worker.protocol import FailureKind
+
+WAIT_S = 30.0
+
+
+def test_given_a_cordon_when_a_slot_wants_to_look_then_it_may_not() -> None:
+    hands = Hands()
+    hands.cordon()
+    assert not hands.begin_looking()
+
+
+def test_given_a_slot_that_looks_then_the_hands_are_not_empty_until_it_found_nothing() -> None:
+    hands = Hands()
+    assert hands.begin_looking()
+    hands.cordon()
+    assert not hands.empty
+    hands.end_looking(found=False)
+    assert hands.empty
+
+
+def test_given_a_reservation_then_it_counts_as_work_in_hand() -> None:
+    hands = Hands()
+    hands.begin_looking()
+    hands.end_looking(found=True)
+    assert (hands.count(), hands.idle_s()) == (1, 0.0)
+    hands.drop_reservation()
+    assert hands.count() == 0
+
+
+def test_given_passing_errors_then_the_loop_goes_on() -> None:
+    turns = []
+    enough = threading.Event()
+
+    def turn() -> float:
+        turns.append(1)
+        if len(turns) >= 3:
+            enough.set()
+            return 0.01
+        raise OSError("network")
+
+    loop = Loop("test", turn, interval_s=0.01, on_death=lambda name: None)
+    loop.start()
+    assert enough.wait(WAIT_S)
+    loop.stop()
+    assert loop.join(WAIT_S)
+
+
+def test_given_a_defect_then_the_loop_ends_and_says_so() -> None:
+    died: list[str] = []
+    told = threading.Event()
+
+    def turn() -> float:
+        raise ZeroDivisionError
+
+    def on_death(name: str) -> None:
+        died.append(name)
+        told.set()
+
+    hook, threading.excepthook = threading.excepthook, lambda args: None
+    try:
+        Loop("broken", turn, interval_s=0.01, on_death=on_death).start()
+        assert told.wait(WAIT_S)
+    finally:
+        threading.excepthook = hook
+    assert died == ["broken"]
+
+
+def test_given_four_gpus_then_they_divide_into_slots_of_the_asked_size() -> None:
+    gpus = tuple(Gpu(index=number, name="NVIDIA A10G", memory_mib=22_888) for number in range(4))
+    specs = divide(gpus, gpus_per_slot=2, cpu_slots=1, cpu_threads=1, weights_dir=Path("weights"))
+    assert [spec.gpus for spec in specs] == [(0, 1), (2, 3)]
+    assert slot_name(gpus, gpus_per_slot=2) == "A10Gx2"
+    slot = estimate_slot("A10Gx2")
+    assert slot is not None
+    assert slot.count == 2
+    assert estimate_slot(slot_name((), gpus_per_slot=1)) is None
+
+
+def test_given_an_error_of_the_disk_then_the_machine_is_to_blame_and_not_the_job() -> None:
+    assert classify(OSError(28, "No space left on device")) == (FailureKind.MACHINE, "disk")
+    assert classify(MemoryError()) == (FailureKind.WORKER, "out_of_memory")
+    assert classify(RuntimeError("CUDA error: uncorrectable ECC error"))[0] is FailureKind.DEVICE
+    assert classify(RuntimeError("shape mismatch")) == (FailureKind.WORKER, "generation_error")
