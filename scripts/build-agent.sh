@@ -33,7 +33,8 @@ done >"${output}/content/requirements.lock"
   "${platforms[@]}" --dest "${output}/content/wheels" --requirement "${output}/content/requirements.lock"
 
 git archive HEAD gpu_agent jobs models | tar --extract --directory "${output}/content"
-tar --create --gzip --file "${output}/agent.tar.gz" --directory "${output}/content" .
+# Wheels are compressed already: the fastest level.
+tar --create --use-compress-program="gzip -1" --file "${output}/agent.tar.gz" --directory "${output}/content" .
 (cd "${output}" && sha256sum agent.tar.gz >agent.tar.gz.sha256)
 rm -rf "${output}/content"
 
