@@ -90,7 +90,7 @@ chaos: setup ## Kill, pause, starve and confuse the agents (SEED=1), then check 
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
 
 chaos-mutants: setup ## Each safeguard taken out must make the chaos run fail
-	$(BIN)/python -m tests.chaos --all-mutants --jobs 12 --faults 8 --spacing-s 8 --limit-s 240
+	$(BIN)/python -m tests.chaos --all-mutants --jobs 6 --agents 2 --faults 4 --spacing-s 8 --limit-s 300
 
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench

@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: a seeded run of faults against real agents; prints a table, exits 1 on any breach."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
@@ -23,6 +24,8 @@ def main() -> int:
     parser.add_argument("--all-mutants", action="store_true", help="each must make the run fail")
     parser.add_argument("--keep", metavar="FOLDER", help="a new folder to leave the agents' logs in")
     asked = parser.parse_args()
+    # As an exception, so that emulator and agents end with the run.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     plan = draw_plan(
         asked.seed,
         num_jobs=asked.jobs,
