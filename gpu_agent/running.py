@@ -48,8 +48,8 @@ class Running:
             return None
         return self.step_s * self.steps_left
 
-    def under_way(self, *, upload_bytes_per_s: float) -> WorkUnderWay:
-        """For the decision on a notice."""
+    def under_way(self, *, upload_bytes_per_s: float, finish_s: float | None = None) -> WorkUnderWay:
+        """For the decision on a notice. `finish_s` is what decoding and encoding took for the last such job."""
         size_bytes = UNKNOWN_CHECKPOINT_BYTES
         if self.saved is not None and self.saved.path.exists():
             size_bytes = float(self.saved.path.stat().st_size)
@@ -59,4 +59,5 @@ class Running:
             since_step_s=time.monotonic() - self.step_began_s,
             save_s=self.saved.save_s + self.saved.cost_s if self.saved else SAVE_S,
             upload_s=size_bytes / upload_bytes_per_s,
+            finish_s=finish_s,
         )

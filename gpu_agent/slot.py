@@ -169,6 +169,8 @@ class Slot:
         self._device_failed = failure.kind is FailureKind.DEVICE
         if failure.kind is FailureKind.MACHINE:
             self._not_before_s = time.monotonic() + MACHINE_PAUSE_S
+            # A disk that stays full must not pass jobs round for ever: the slot is isolated like a failing GPU.
+            self._observe(WorkerEvent.CRASHED)
 
     def _observe(self, event: WorkerEvent) -> None:
         host_gib = self._worker.host_gib() if self._worker else 0.0

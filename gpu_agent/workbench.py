@@ -65,6 +65,7 @@ class Workbench:
         self._context = context
         self._send = send
         self._last_frames_s: float | None = None
+        self._finish_s: dict[str, float] = {}  # seconds from the last step to the file, by model, of the last job
 
     @property
     def empty(self) -> bool:
@@ -198,6 +199,7 @@ class Workbench:
         elif isinstance(message, VideoEncoded):
             self.encoding.pop(held.key, None)
             held.seconds_by_phase["encode_video"] = message.encode_s
+            self._finish_s[held.job.model] = held.seconds_by_phase.get("decode", 0.0) + message.encode_s
             self._context.ending.submit(self._context.outcomes.completed, held, running.lease, message)
         else:
             self._on_failed(running, message)
@@ -269,7 +271,10 @@ class Workbench:
             return
         remaining_s = self._context.board.remaining_s()
         margin_s = self._context.settings.notice_margin_s
-        work = running.under_way(upload_bytes_per_s=self._context.checkpoints.bytes_per_s)
+        work = running.under_way(
+            upload_bytes_per_s=self._context.checkpoints.bytes_per_s,
+            finish_s=self._finish_s.get(running.held.job.model),
+        )
         action = act_on_notice(work, remaining_s=remaining_s, margin_s=margin_s)
         with about_job(*running.held.key):
             logger.warning("acting on notice", extra={"action": action, "remaining_s": remaining_s})
