@@ -36,7 +36,7 @@ def run(command: list[str], studio: Studio, folder: Path) -> str:
 def test_the_sdk_programs_of_the_guides_write_a_video(title: str, studio: Studio, tmp_path: Path) -> None:
     run([sys.executable, "-c", filled_in(titled(title).text, studio)], studio, tmp_path)
 
-    assert decode((tmp_path / "video.mp4").read_bytes()).frames
+    assert len(decode((tmp_path / "video.mp4").read_bytes()).frames) > 1
 
 
 def test_the_program_with_our_own_fields_is_accepted(studio: Studio, tmp_path: Path) -> None:

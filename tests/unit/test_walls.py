@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("models", "jobs", "lambdas", "gpu_agent", "local", "cdk", "cli", "training")
+OURS = ("models", "jobs", "lambdas", "gpu_agent", "local", "cdk", "knowledge", "cli", "training")
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft"}
 PURE = ("models.catalog", "models.estimate", "models.placement")
 
@@ -21,8 +21,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "gpu_agent": ("jobs", "models"),
     "local": ("jobs", *PURE),
     "cdk": ("models.catalog",),
-    # The operator's cost tables are the estimate itself; everything else goes by HTTP.
-    "cli": PURE,
+    # The documents and the operator's cost tables are the estimate itself; everything else goes by HTTP.
+    "knowledge": PURE,
+    "cli": ("knowledge", *PURE),
     "training": ("models",),
 }
 
