@@ -9,6 +9,7 @@ from gpu_agent.choice import SlotView
 from gpu_agent.context import Context
 from gpu_agent.logs import logger
 from gpu_agent.lookout import Lookout, Prepared
+from gpu_agent.loops import PASSING_ERRORS
 from gpu_agent.metrics import count, seconds
 from gpu_agent.supervision import SlotAction, SlotHealth, WorkerEvent, observe
 from gpu_agent.workbench import GiveUpWorker, Workbench
@@ -23,7 +24,7 @@ from gpu_agent.worker.protocol import (
     WorkerReady,
 )
 from gpu_agent.worker_process import WorkerDied, WorkerProcess
-from jobs.errors import JobNotFound, NotClaimable
+from jobs.errors import JobNotFound, NotClaimable, WriteContention
 from jobs.fleet import Slot as SlotReport
 from jobs.job import Job
 
@@ -142,7 +143,10 @@ class Slot:
             )
         except (NotClaimable, JobNotFound) as refusal:
             logger.info("not claimed", extra={"reason": str(refusal)})
-            return None
+        except (*PASSING_ERRORS, WriteContention) as error:
+            # A claim whose answer was lost holds the job until its lease ends; the pump must not wait for the table.
+            logger.warning("claim failed", extra={"error": repr(error)})
+        return None
 
     def _listen(self, worker: WorkerProcess) -> None:
         message = worker.receive(WAIT_IDLE_S if self._bench.running is None else WAIT_RUNNING_S)

@@ -72,7 +72,7 @@ class Workbench:
         return self.running is None and not self.encoding
 
     def start(self, prepared: Prepared, job: Job) -> None:
-        """The job was claimed: from here on every way out ends the attempt. Raises WorkerDied and passing errors."""
+        """The job was claimed: from here on every way out ends the attempt. Raises WorkerDied."""
         running = self._take_up(prepared, job)
         held, lease = running.held, running.lease
         with about_job(*held.key):
@@ -83,8 +83,10 @@ class Workbench:
                 self._context.ending.submit(self._context.outcomes.failed, held, lease, _failure(held, refusal))
             except (WorkerDied, *PASSING_ERRORS) as error:
                 # It never began: whoever is to blame, the job is not.
+                logger.warning("could not start", extra={"error": repr(error)})
                 self._interrupt(running, f"could not start: {error}", flush_s=0.0)
-                raise
+                if isinstance(error, WorkerDied):
+                    raise
             else:
                 self.running = running
 
