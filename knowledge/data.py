@@ -213,6 +213,7 @@ class Knowledge(Record):
     region: str
     instances: tuple[Instance, ...]
     services: tuple[Service, ...]
+    closures: dict[str, date]
     scenarios: tuple[Scenario, ...]
     main_scenario: str
     assumptions: Assumptions

@@ -29,6 +29,7 @@ def load(data_dir: Path = DATA_DIR) -> Knowledge:
         region=files["instancias"]["regiao"],
         instances=files["instancias"]["instancias"],
         services=files["servicos"]["servicos"],
+        closures=files["servicos"]["encerramentos"],
         scenarios=files["cenarios"]["cenarios"],
         main_scenario=files["cenarios"]["principal"],
         assumptions=files["premissas"]["premissas"],

@@ -25,10 +25,10 @@ _NOT_PROSE = (
 # Names of the field that hold digits. Whole words only; a quantity must never be put here.
 NAMES = (
     r"HoloCine-14B", r"HoloCine-5B", r"Wan 2\.[1-9]", r"(?:T|I|TI)2V(?:-A?\d+B)?", r"A14B", r"CogVideoX-5B",
-    r"Mochi-1", r"LTX-2", r"Sora 2(?: Pro)?", r"Gen-4\.5", r"Gen-3", r"Pika 2\.2", r"Kling 3\.0", r"Veo 3\.1",
-    r"Ray 3\.2", r"MiniMax H3", r"[gp]\d+[a-z]*\.\d+xlarge", r"A10G", r"L40S", r"L4", r"A100", r"H[12]00",
-    r"RTX 4090", r"\d{3,4}p", r"[1-9]K", r"3D", r"bf16", r"int8", r"fp8", r"float32", r"G5", r"G6e?", r"T5",
-    r"T5-XXL", r"UMT5-XXL", r"Llama-8B", r"MP4", r"H\.26[45]", r"S3", r"EC2", r"G/VT", r"SHA-256",
+    r"Mochi-1", r"LTX-2", r"Sora 2(?: Pro)?", r"Gen-4\.5", r"Gen-3", r"Pika 2\.2", r"Seedance 2\.0", r"Kling 3\.0",
+    r"Veo 3\.1", r"Ray 3\.2", r"MiniMax H3", r"[gp]\d+[a-z]*\.\d+xlarge", r"A10G", r"L40S", r"L4", r"A100",
+    r"H[12]00", r"RTX 4090", r"\d{3,4}p", r"[1-9]K", r"3D", r"bf16", r"int8", r"fp8", r"float32", r"G5", r"G6e?",
+    r"T5", r"T5-XXL", r"UMT5-XXL", r"Llama-8B", r"MP4", r"H\.26[45]", r"S3", r"EC2", r"G/VT", r"SHA-256",
     r"CC BY-NC-SA 4\.0", r"Apache 2\.0", r"LTX Video 0\.9(?: RAIL-M)?", r"[468]k\+1", r"Q[1-4]", r"v1",
     r"us-east-2", r"L-3819A6DF", r"L-DB2E81BA", r"arXiv \d{4}\.\d{5}", r"CVPR 2026", r"fase \d", r"Fase \d",
     r"seção \d+", r"seções \d+", r"Seção \d+", r"\d+\.\d+\.\d+",
