@@ -22,7 +22,15 @@ from models.catalog.checks import (
     seconds_of,
 )
 from models.catalog.licences import licence_refusal
-from models.catalog.registry import all_models, get, register, register_file, register_module, unregister
+from models.catalog.registry import (
+    all_models,
+    continuing_model,
+    get,
+    register,
+    register_file,
+    register_module,
+    unregister,
+)
 from models.catalog.spec import (
     Defaults,
     FrameRule,
@@ -63,6 +71,7 @@ __all__ = [
     "check_shots",
     "check_size",
     "check_steps",
+    "continuing_model",
     "frames_for_seconds",
     "get",
     "licence_refusal",

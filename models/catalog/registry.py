@@ -46,6 +46,16 @@ def get(model_id: str) -> ModelSpec:
     return models[model_id]
 
 
+def continuing_model(spec: ModelSpec) -> ModelSpec | None:
+    """The model that makes a video from a frame of this one's: itself if it takes images, else its sibling, if any.
+
+    Raises UnknownModel if the entry names a sibling that is not there.
+    """
+    if "image-to-video" in spec.tasks:
+        return spec
+    return None if spec.continued_by is None else get(spec.continued_by)
+
+
 def all_models() -> tuple[ModelSpec, ...]:
     """Every model, in the order of the ids."""
     models = _models()

@@ -169,7 +169,8 @@ class ModelSpec(Record):
 
     ``family`` names the package that runs it; ``family_module`` is that package's import path, ``models.<family>``
     unless the entry says otherwise. ``fps`` is the rate the model was trained at, in frames a second. ``embedded``
-    models ship their weights in ``models/checkpoints``.
+    models ship their weights in ``models/checkpoints``. ``continued_by`` names the model that goes on from a frame of
+    this one's videos, where that is another one: see ``continuing_model``.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -191,6 +192,7 @@ class ModelSpec(Record):
     weights: WeightsSpec
     licence: Licence
     embedded: bool = False
+    continued_by: str | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -54,6 +54,7 @@ _T2V = ModelSpec(
     id="cogvideox-5b",
     family="cogvideox",
     title="CogVideoX-5B",
+    continued_by="cogvideox-5b-i2v",
     tasks=frozenset({"text-to-video"}),
     sizes=(_SIZE,),
     frame_rule=FrameRule(step=8, offset=1, min=9, max=49),

@@ -79,6 +79,7 @@ _T2V = ModelSpec(
     id="hunyuan-video",
     family="hunyuan_video",
     title="HunyuanVideo 13B",
+    continued_by="hunyuan-video-i2v",
     tasks=frozenset({"text-to-video"}),
     sizes=(
         Size(width=960, height=544),

@@ -72,6 +72,7 @@ _WAN_MINI = ModelSpec(
     id="wan-mini",
     family="wan",
     title="Wan mini",
+    continued_by="wan-mini-i2v",
     tasks=frozenset({"text-to-video"}),
     sizes=_SIZES,
     frame_rule=_FRAMES,

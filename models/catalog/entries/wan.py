@@ -57,6 +57,7 @@ _T2V = ModelSpec(
     id="wan2.2-t2v-a14b",
     family="wan",
     title="Wan 2.2 T2V-A14B",
+    continued_by="wan2.2-i2v-a14b",
     tasks=frozenset({"text-to-video"}),
     sizes=A14B_SIZES,
     size_rule=A14B_SIZE_RULE,

@@ -237,3 +237,22 @@ def test_given_a_module_with_entries_when_registered_then_its_models_are_in_the_
 def test_given_an_entry_that_contradicts_itself_when_made_then_it_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         catalog.get("wan-mini").variant(**change)
+
+
+@every_model
+def test_given_a_model_that_is_continued_then_its_sibling_takes_an_image_of_the_same_size(spec: ModelSpec) -> None:
+    sibling = catalog.continuing_model(spec)
+
+    if sibling is None:
+        assert "image-to-video" not in spec.tasks
+        return
+    assert "image-to-video" in sibling.tasks
+    assert sibling.family == spec.family
+    assert catalog.check_size(sibling, spec.default.size) == spec.default.size
+
+
+def test_given_the_small_model_then_its_image_sibling_continues_it() -> None:
+    found = catalog.continuing_model(catalog.get("wan-mini"))
+
+    assert found is not None
+    assert found.id == "wan-mini-i2v"
