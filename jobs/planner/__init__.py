@@ -1,0 +1,46 @@
+"""The pure planner: backlog in slot-seconds, limits and money in, desired capacity of each group out.
+
+from jobs.planner import GroupLimits, Limits, Situation, plan
+"""
+
+from jobs.planner.failures import classify, latest_failure
+from jobs.planner.ledger import Ledger, advance
+from jobs.planner.plan import plan
+from jobs.planner.situation import (
+    Backlog,
+    FailureKind,
+    GroupLimits,
+    GroupState,
+    HoldCode,
+    LaunchFailure,
+    Limits,
+    Market,
+    Memory,
+    Plan,
+    Situation,
+)
+from jobs.planner.slots import more_slots, target_s
+from jobs.planner.warm import WarmWindow, warm_minimum
+
+__all__ = [
+    "Backlog",
+    "FailureKind",
+    "GroupLimits",
+    "GroupState",
+    "HoldCode",
+    "LaunchFailure",
+    "Ledger",
+    "Limits",
+    "Market",
+    "Memory",
+    "Plan",
+    "Situation",
+    "WarmWindow",
+    "advance",
+    "classify",
+    "latest_failure",
+    "more_slots",
+    "plan",
+    "target_s",
+    "warm_minimum",
+]

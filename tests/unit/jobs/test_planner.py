@@ -1,0 +1,234 @@
+"""The planner's decisions one by one: fallback, closing of Spot, failures, spend, warm hours."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from jobs.planner import (
+    Backlog,
+    FailureKind,
+    GroupLimits,
+    GroupState,
+    HoldCode,
+    LaunchFailure,
+    Ledger,
+    Limits,
+    Memory,
+    Situation,
+    WarmWindow,
+    advance,
+    classify,
+    latest_failure,
+    plan,
+    warm_minimum,
+)
+
+NOW = 1_790_000_000.0
+LIMITS = Limits(
+    spot=GroupLimits(max_instances=4, vcpu_quota=192, usd_per_hour=2.0),
+    on_demand=GroupLimits(max_instances=2, vcpu_quota=96, usd_per_hour=6.0),
+    max_instances=4,
+    vcpus_per_instance=48,
+    slots_per_instance=4,
+    target_backlog_s=900.0,
+    boot_s=180.0,
+)
+
+
+def waiting(jobs: int = 1, each_s: float = 600.0, **changes: object) -> Backlog:
+    return replace(Backlog(model="a", jobs=jobs, work_s=jobs * each_s), **changes)  # type: ignore[arg-type]
+
+
+def at(**changes: object) -> Situation:
+    return replace(Situation(now_s=NOW, backlog=(waiting(),)), **changes)  # type: ignore[arg-type]
+
+
+def test_given_nothing_then_nothing() -> None:
+    made = plan(at(backlog=()), LIMITS)
+
+    assert (made.spot, made.on_demand, made.holds) == (0, 0, ())
+
+
+def test_given_one_job_and_no_instance_then_one_at_once() -> None:
+    assert plan(at(), LIMITS).spot == 1
+
+
+@pytest.mark.parametrize(
+    ("jobs", "each_s", "instances"),
+    [
+        (90, 10.0, 1),  # 90 jobs of ten seconds are one slot's quarter of an hour
+        (90, 100.0, 3),  # the same count, ten times the work: 10 slots
+        (12, 14_000.0, 3),  # jobs longer than the target: a slot each, and no more
+    ],
+)
+def test_given_the_same_count_then_the_work_decides(jobs: int, each_s: float, instances: int) -> None:
+    assert plan(at(backlog=(waiting(jobs, each_s),)), LIMITS).spot == instances
+
+
+def test_given_a_busy_fleet_then_what_runs_is_not_counted_as_free() -> None:
+    soon = GroupState(desired=1, instances=1, busy_s=(60.0, 60.0, 60.0, 60.0))
+    late = GroupState(desired=1, instances=1, busy_s=(9000.0, 9000.0, 9000.0, 9000.0))
+    backlog = (waiting(4),)
+
+    assert plan(at(spot=soon, backlog=backlog), LIMITS).spot == 1
+    assert plan(at(spot=late, backlog=backlog), LIMITS).spot == 2
+
+
+def test_given_high_priority_then_more_slots_than_for_low() -> None:
+    urgent, patient = waiting(12, 600.0, priority=1), waiting(12, 600.0, priority=-1)
+
+    assert plan(at(backlog=(urgent,)), LIMITS).spot > plan(at(backlog=(patient,)), LIMITS).spot
+
+
+def test_given_weights_that_take_long_to_load_then_they_are_work_too() -> None:
+    assert plan(at(backlog=(waiting(4, 890.0, load_s=600.0),)), LIMITS).spot == 1
+    assert plan(at(backlog=(waiting(8, 440.0, load_s=450.0),)), LIMITS).spot == 2
+    assert plan(at(backlog=(waiting(8, 440.0, load_s=0.0),)), LIMITS).spot == 1
+
+
+def test_given_a_cancelled_backlog_then_what_never_came_is_taken_back() -> None:
+    asked = GroupState(desired=3, instances=1)
+
+    assert plan(at(backlog=(), spot=asked), LIMITS).spot == 1
+
+
+def test_given_spot_that_starves_then_on_demand_after_the_time_and_spot_again_later() -> None:
+    asked = GroupState(desired=1, instances=0)
+    first = plan(at(spot=asked), LIMITS)
+    waits = plan(at(spot=asked, now_s=NOW + 599, memory=first.memory), LIMITS)
+    starved = plan(at(spot=asked, now_s=NOW + 600, memory=waits.memory), LIMITS)
+    later = plan(at(now_s=NOW + 600 + 1800, memory=starved.memory), LIMITS)
+
+    assert (first.spot, first.on_demand) == (1, 0)
+    assert (waits.spot, waits.on_demand) == (1, 0)
+    assert (starved.spot, starved.on_demand) == (0, 1)
+    assert HoldCode.NO_CAPACITY in starved.holds
+    assert (later.spot, later.on_demand) == (1, 0)
+
+
+def test_given_spot_that_delivers_one_by_one_then_it_is_not_starving() -> None:
+    memory = Memory(unmet_since_s=NOW - 590, spot_instances=1)
+    came = plan(at(spot=GroupState(desired=4, instances=2), backlog=(waiting(99),), memory=memory), LIMITS)
+    after = plan(
+        at(spot=GroupState(desired=4, instances=2), backlog=(waiting(99),), now_s=NOW + 60, memory=came.memory), LIMITS
+    )
+
+    assert came.memory.unmet_since_s == NOW
+    assert after.on_demand == 0
+
+
+def test_given_a_job_that_spot_took_twice_then_on_demand_for_it_alone() -> None:
+    backlog = (waiting(on_demand_only=True), waiting(8, 900.0))
+
+    made = plan(at(backlog=backlog), LIMITS)
+
+    assert (made.spot, made.on_demand) == (2, 1)
+
+
+def test_given_no_on_demand_group_then_its_jobs_are_everybodys() -> None:
+    limits = replace(LIMITS, on_demand=replace(LIMITS.on_demand, max_instances=0))
+
+    made = plan(at(backlog=(waiting(on_demand_only=True),)), limits)
+
+    assert (made.spot, made.on_demand) == (1, 0)
+
+
+def test_given_a_spot_quota_failure_then_on_demand_at_once_until_it_is_time_to_try_again() -> None:
+    failure = LaunchFailure(kind=FailureKind.QUOTA, at_s=NOW - 60)
+    failed = GroupState(desired=1, failure=failure)
+
+    now, later = plan(at(spot=failed), LIMITS), plan(at(spot=failed, now_s=NOW + 900), LIMITS)
+
+    assert (now.spot, now.on_demand, now.holds) == (0, 1, (HoldCode.LAUNCH_QUOTA,))
+    assert later.spot == 1
+
+
+def test_given_a_broken_launch_template_then_neither_group_launches() -> None:
+    failure = LaunchFailure(kind=FailureKind.CONFIGURATION, at_s=NOW - 60)
+
+    made = plan(at(spot=GroupState(desired=1, failure=failure)), LIMITS)
+
+    assert (made.spot, made.on_demand, made.holds) == (0, 0, (HoldCode.LAUNCH_CONFIGURATION,))
+
+
+def test_given_the_months_limit_then_nothing_is_launched_what_runs_stays_and_it_says_so() -> None:
+    limits = replace(LIMITS, max_usd_per_month=100.0)
+    running = GroupState(desired=1, instances=1, busy_s=(5000.0,) * 4)
+
+    made = plan(at(spot=running, backlog=(waiting(50),), month_usd=99.0, warm_minimum=1), limits)
+
+    assert (made.spot, made.on_demand, made.spot_minimum) == (1, 0, 0)
+    assert made.spending_stopped
+
+
+def test_given_an_hourly_limit_then_as_many_as_it_pays_for() -> None:
+    made = plan(at(backlog=(waiting(50),)), replace(LIMITS, max_usd_per_hour=5.0))
+
+    assert (made.spot, made.holds) == (2, (HoldCode.USD_PER_HOUR,))
+
+
+def test_given_warm_hours_then_instances_stand_ready() -> None:
+    windows = (WarmWindow(days=(0, 1, 2, 3, 4), from_hour=12, to_hour=21, instances=2),)
+    tuesday, sunday = datetime(2026, 11, 24, 12, 0, tzinfo=UTC), datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    assert warm_minimum(windows, tuesday.timestamp()) == 2
+    assert warm_minimum(windows, tuesday.replace(hour=21).timestamp()) == 0
+    assert warm_minimum(windows, sunday.timestamp()) == 0
+    made = plan(at(backlog=(), warm_minimum=2), LIMITS)
+    assert (made.spot, made.spot_minimum) == (2, 2)
+
+
+def test_given_a_window_over_midnight_then_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="within one day"):
+        WarmWindow(from_hour=22, to_hour=2, instances=1)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Could not launch Spot Instances. InsufficientInstanceCapacity - There is no Spot capacity available that "
+         "matches your request. Launching EC2 instance failed.", FailureKind.CAPACITY),
+        ("Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient "
+         "g5.12xlarge capacity in the Availability Zone you requested (us-east-2a).", FailureKind.CAPACITY),
+        ("Could not launch Spot Instances. MaxSpotInstanceCountExceeded - Max spot instance count exceeded. Launching "
+         "EC2 instance failed.", FailureKind.QUOTA),
+        ("Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your "
+         "current vCPU limit of 0 allows for the instance bucket", FailureKind.QUOTA),
+        ("The image id '[ami-0abc]' does not exist. Launching EC2 instance failed.", FailureKind.CONFIGURATION),
+        ("You are not authorized to perform this operation.", FailureKind.CONFIGURATION),
+        ("Request limit exceeded: RequestLimitExceeded", None),
+    ],
+)  # fmt: skip
+def test_given_aws_words_then_the_kind_of_failure(message: str, kind: FailureKind | None) -> None:
+    assert classify(message) is kind
+
+
+def activity(status: str, message: str = "", description: str = "Launching a new EC2 instance") -> dict[str, object]:
+    began = datetime.fromtimestamp(NOW, UTC)
+    return {"StatusCode": status, "StatusMessage": message, "Description": description, "StartTime": began}
+
+
+def test_given_a_groups_activities_then_the_latest_failure_that_nothing_has_mended() -> None:
+    failed = activity("Failed", "VcpuLimitExceeded - more vCPU capacity than your limit")
+    ended = activity("Successful", description="Terminating EC2 instance: i-1")
+
+    found = latest_failure([activity("InProgress"), ended, failed])
+
+    assert found is not None
+    assert (found.kind, found.at_s) == (FailureKind.QUOTA, NOW)
+    assert latest_failure([activity("Successful"), failed]) is None
+    assert latest_failure([]) is None
+
+
+def test_given_a_rate_then_the_ledger_adds_it_up_and_begins_anew_each_month() -> None:
+    began = datetime(2026, 11, 30, 23, 0, tzinfo=UTC).timestamp()
+    start = advance(None, usd_per_hour=4.0, now_s=began)
+    half = advance(start, usd_per_hour=4.0, now_s=began + 1800)
+    december = advance(half, usd_per_hour=4.0, now_s=began + 2 * 3600)
+
+    assert start == Ledger(month="2026-11", usd=0.0, at_s=began)
+    assert half.usd == pytest.approx(2.0)
+    assert december.month == "2026-12"
+    assert december.usd == pytest.approx(4.0)
+    assert advance(half, usd_per_hour=4.0, now_s=began) == half
