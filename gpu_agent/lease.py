@@ -3,9 +3,12 @@
 import threading
 import time
 
+from botocore.exceptions import ClientError
+
 from gpu_agent.held import HeldJob
 from gpu_agent.logs import about_job, logger
 from gpu_agent.loops import PASSING_ERRORS
+from gpu_agent.source import is_stale
 from jobs.errors import FenceLost, WriteContention
 from jobs.queue import JobQueues
 from jobs.store import JobStore
@@ -96,7 +99,14 @@ class Lease:
         # Progress beats are frequent; the message needs no more than the lease does.
         if self._held.message is None or self._visible_until_s - now_s > self._lease_s - self._heartbeat_s:
             return
-        self._queues.extend(self._held.message, int(self._lease_s))
+        try:
+            self._queues.extend(self._held.message, int(self._lease_s))
+        except ClientError as error:
+            if not is_stale(error):
+                raise
+            # It came back early, to somebody else; the record's lease is what keeps the job ours.
+            logger.info("the message is another's now")
+            self._held.message = None
         self._visible_until_s = now_s + self._lease_s
 
     def _lose(self, reason: str) -> None:

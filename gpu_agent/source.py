@@ -7,8 +7,11 @@ name another one (SQS knows no priorities): it is held all the same, and settled
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
 
 from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
 from gpu_agent.logs import logger
@@ -29,6 +32,25 @@ ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot i
 MAX_RECEIVES_BEFORE_RENEWAL = 4  # well below the queue's redrive limit: waiting for a busy job is nobody's failure
 # The message of a job that has waited for longer is hidden by a dead agent, or lost: the job is taken without it.
 MESSAGE_GRACE_S = 20.0
+
+
+# What SQS answers once a message has been received again, or deleted: it is another's to settle.
+STALE_CODES = ("ReceiptHandleIsInvalid", "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight")
+
+
+def is_stale(error: ClientError) -> bool:
+    """Whether a receipt handle is of no use any more."""
+    return error.response["Error"]["Code"] in STALE_CODES
+
+
+@contextmanager
+def _unless_stale() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if not is_stale(error):
+            raise
+        logger.info("another has received the message since")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +92,14 @@ class WorkSource:
         """Give back a message, or end it with the job that it names."""
         if message is None:
             return
+        with _unless_stale():
+            self._settle(message)
+
+    def _end(self, message: Message) -> None:
+        with _unless_stale():
+            self._queues.delete(message)
+
+    def _settle(self, message: Message) -> None:
         job = self._job_of(message)
         if job is None or is_terminal(job.status):
             self._queues.delete(message)
@@ -87,19 +117,17 @@ class WorkSource:
 
     def send_back(self, job: Job, message: Message | None) -> None:
         """`job` waits again after an interruption or a crash: give it a fresh message, and settle the held one."""
-        if message is not None and message.job_id == job.id:
-            self._queues.requeue(job, message)
-        else:
-            self._queues.send(job)
-            self.settle(message)
+        self._queues.send(job)
         self._store.sent(job.id)
+        if message is not None and message.job_id == job.id:
+            self._end(message)
+        else:
+            self.settle(message)
 
     def bury(self, job: Job, message: Message | None, *, reason: str) -> None:
         """`job` has killed its workers too often: a dead letter with the reason, and the held message settled."""
-        own = message if message is not None and message.job_id == job.id else None
-        self._queues.bury(job, own, reason=reason)
-        if own is None:
-            self.settle(message)
+        self._queues.bury(job, None, reason=reason)
+        self.settle(message)
 
     def _look(self, at: float) -> tuple[list[Job], list[Job]]:
         """Jobs that wait (queued, or with a lease that ran out), and those that run."""

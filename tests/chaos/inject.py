@@ -5,15 +5,15 @@ import resource
 import threading
 import time
 
-from jobs.states import State
+from jobs.states import State, is_terminal
 from tests.chaos.machines import Fleet, Machine
 from tests.chaos.plan import Fault, Kind
 
-LEASE_S = 6.0  # of tests.chaos.world.agents
+LEASE_S = 10.0  # of tests.chaos.world.agents
 PAST_LEASE_S = LEASE_S * 1.7
 NOTICE_S = 60.0
 SMALL_FILE_BYTES = 4096
-MIDDLE_WAIT_S = 25.0
+MIDDLE_WAIT_S = 60.0
 CRASHES_ALLOWED = 1  # one less than would end a job: a killed worker counts as a crash
 
 
@@ -41,20 +41,26 @@ class Injector:
         }
         return actions[fault.kind](machine)
 
-    def _await_checkpoint(self, machine: Machine) -> None:
-        """Wait a little for a job in the middle of its denoising: there the fault shows what resuming is worth."""
+    def _amid(self, planned: Machine) -> Machine:
+        """A machine in the middle of a denoising, where a fault shows what resuming is worth: the planned one, or
+        whichever gets there first."""
         store = self._fleet.aws.store()
         limit_s = time.monotonic() + MIDDLE_WAIT_S
         while time.monotonic() < limit_s:
-            for job in store.in_state(State.IN_PROGRESS):
-                mine = job.attempts[-1].instance_id == machine.agent.instance_id
-                if mine and job.checkpoint_step > 0 and job.step < job.total_steps:
-                    return
+            amid = {
+                job.attempts[-1].instance_id
+                for job in store.in_state(State.IN_PROGRESS)
+                if job.checkpoint_step > 0 and job.step < job.total_steps and job.phase == "denoise"
+            }
+            for machine in (planned, *self._fleet.machines):
+                if machine.agent.instance_id in amid and machine.agent.process.poll() is None:
+                    return machine
+            self._fleet.replace_ended()
             time.sleep(0.05)
+        return planned
 
     def _kill_machine(self, machine: Machine) -> bool:
-        self._await_checkpoint(machine)
-        machine.agent.kill_machine()
+        self._amid(machine).agent.kill_machine()
         return True
 
     def _kill_worker(self, machine: Machine) -> bool:
@@ -71,13 +77,12 @@ class Injector:
         return True
 
     def _notice(self, machine: Machine) -> bool:
-        self._await_checkpoint(machine)
+        machine = self._amid(machine)
         machine.imds.give_spot_notice(in_s=NOTICE_S)
         return True
 
     def _pause(self, machine: Machine) -> bool:
-        self._await_checkpoint(machine)
-        agent = machine.agent
+        agent = self._amid(machine).agent
         agent.pause()
         threading.Timer(PAST_LEASE_S, agent.wake).start()
         return True
@@ -129,7 +134,12 @@ class Injector:
         return True
 
     def _late(self, machine: Machine) -> bool:
-        machine.relay.delay_next_completion(by_s=PAST_LEASE_S)
+        store = self._fleet.aws.store()
+
+        def ended(job_id: str) -> bool:
+            return is_terminal(store.get(job_id).status)
+
+        machine.relay.delay_next_completion(by_s=PAST_LEASE_S, ended=ended)
         return True
 
 

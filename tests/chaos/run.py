@@ -18,9 +18,10 @@ from tests.chaos.world.agents import ended, start_agent, submit
 from tests.chaos.world.emulator import LocalAws, emulator, make_resources
 
 SEEDS = (11, 12)  # of the requests: each has one undisturbed reference
-STEPS = 40
+STEPS = 50
 OWNERS = ("ana", "bruno", "clara")
 LOOK_S = 0.3
+SETTLE_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,9 @@ def run_plan(plan: Plan, directory: Path, *, mutant: str | None = None, limit_s:
             final = [aws.store().get(job.id) for job in jobs]
             findings = examine(aws, final, read_changes(aws), references)
             findings.figures["instances started"] = fleet.started
+            for machine in fleet.machines:
+                for what, number in machine.relay.counts.items():
+                    findings.figures[what] = findings.figures.get(what, 0) + number
         finally:
             fleet.close()
     return Report(plan=plan, injected=injected, findings=findings)
@@ -85,6 +89,7 @@ def _live_through(plan: Plan, fleet: Fleet, jobs: list[Job], limit_s: float) -> 
             injected[fault.kind] += injector.inject(fault)
         fleet.replace_ended()
         if not waiting and _all_over(fleet.aws, jobs):
+            time.sleep(SETTLE_S)  # for what is still on its way from the dead
             break
         time.sleep(LOOK_S)
     return injected

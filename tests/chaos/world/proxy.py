@@ -2,12 +2,14 @@
 
 import contextlib
 import http.client
+import re
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlparse
 
+LATEST_S = 120.0
 HOP_HEADERS = frozenset({"connection", "transfer-encoding", "keep-alive", "content-length"})
 
 
@@ -21,6 +23,7 @@ class FaultyRelay:
         self._fail: Callable[[], bool] = lambda: False
         self._blocked_until_s = 0.0
         self._hold_completion_s = 0.0
+        self._ended: Callable[[str], bool] = lambda job_id: True
         self._drop_extensions_until_s = 0.0
         self.counts: dict[str, int] = {}
         relay = self
@@ -65,10 +68,12 @@ class FaultyRelay:
         with self._lock:
             self._drop_extensions_until_s = time.monotonic() + for_s
 
-    def delay_next_completion(self, *, by_s: float) -> None:
-        """The next write that completes a job is delivered late, and nothing else gets through meanwhile."""
+    def delay_next_completion(self, *, by_s: float, ended: Callable[[str], bool]) -> None:
+        """Nothing gets through for `by_s` seconds from the next write that completes a job, and that write itself is
+        delivered only once the job has `ended` by somebody else's hand (or LATEST_S later)."""
         with self._lock:
             self._hold_completion_s = by_s
+            self._ended = ended
 
     def close(self) -> None:
         self._server.shutdown()
@@ -103,8 +108,12 @@ class FaultyRelay:
         return held
 
     def _deliver_late(self, call: BaseHTTPRequestHandler, body: bytes) -> None:
-        self._count("late completion")
         self._wait_while_blocked()
+        found = re.search(rb"JOB#(video_[0-9A-Z]{26})", body)
+        limit_s = time.monotonic() + LATEST_S
+        while found and time.monotonic() < limit_s and not self._ended(found[1].decode()):
+            time.sleep(0.2)
+        self._count("late completion")
         self._relay(call, body)
 
     def _wait_while_blocked(self) -> None:
