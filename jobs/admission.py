@@ -163,6 +163,6 @@ def work_of(request: VideoRequest) -> Work:
         num_frames=request.num_frames,
         num_inference_steps=request.num_inference_steps,
         guidance_scale=request.guidance_scale,
-        has_image=request.image is not None,
+        has_image=request.has_image,
         shot_frames=lengths,
     )

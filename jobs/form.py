@@ -16,7 +16,16 @@ from jobs.json_text import NotJson, decode_json
 
 MAX_FIELDS = 2_000
 MAX_INDEX = 100
-_STRUCTURED = ("shots", "loras", "metadata", "output", "input_reference")  # fields that may come as one JSON text
+_STRUCTURED = (
+    "shots",
+    "loras",
+    "metadata",
+    "output",
+    "input_reference",
+    "video",
+    "images",
+)  # fields that may come as one JSON text
+_FILES = {"input_reference": "image", "image": "image", "video": "video", "images[]": "images[]"}  # name sent: field
 _NAME = re.compile(r"^(?P<field>[^\[\]]+)(?P<path>(\[[^\[\]]*\]){0,6})$")
 _SEGMENT = re.compile(r"\[([^\[\]]*)\]")
 
@@ -31,7 +40,9 @@ def from_urlencoded(body: bytes) -> dict[str, Any]:
 
 
 def from_multipart(body: bytes, content_type: str) -> dict[str, Any]:
-    """A multipart form's fields as a raw request; a file becomes the data URL of `image`. Raises RequestError."""
+    """A multipart form's fields as a raw request; a file becomes a data URL, of `image` or `video`.
+
+    Raises RequestError."""
     from python_multipart import create_form_parser
     from python_multipart.exceptions import FormParserError
 
@@ -41,7 +52,7 @@ def from_multipart(body: bytes, content_type: str) -> dict[str, Any]:
         pairs.append((_text(field.field_name), _text(field.value or b"")))
 
     def on_file(file: Any) -> None:
-        pairs.append(("image", _data_url(file)))
+        pairs.append(_file(file))
 
     headers = {"Content-Type": content_type.encode("latin-1", "replace"), "Content-Length": str(len(body)).encode()}
     config: Any = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}  # never to disk: the gateway bounds the body
@@ -61,12 +72,14 @@ def _text(value: bytes | None) -> str:
         raise RequestError("The form is not UTF-8.", code="invalid_form") from error
 
 
-def _data_url(file: Any) -> str:
-    if _text(file.field_name) not in {"input_reference", "image"}:
-        raise RequestError("A file can only be 'input_reference' or 'image'.", param=_text(file.field_name)[:60])
+def _file(file: Any) -> tuple[str, str]:
+    """The field that a file is for, and its content as a data URL."""
+    name = _text(file.field_name)
+    if name not in _FILES:
+        raise RequestError(f"A file can only be one of {', '.join(_FILES)}.", param=name[:60])
     file.file_object.seek(0)
     # The type is found out by content later.
-    return "data:application/octet-stream;base64," + base64.b64encode(file.file_object.read()).decode()
+    return _FILES[name], "data:application/octet-stream;base64," + base64.b64encode(file.file_object.read()).decode()
 
 
 def from_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -84,7 +97,7 @@ def from_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _structured(field: str, text: str) -> Any:
-    if field not in _STRUCTURED:
+    if field not in _STRUCTURED or (field == "video" and not text.lstrip().startswith("{")):
         return text
     try:
         return decode_json(text)

@@ -6,6 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 from jobs import items
+from jobs.origin import Derivation
 from jobs.request import RequestBody
 
 KEY_LIFETIME_S = 24 * 3600
@@ -20,9 +21,11 @@ class Record(NamedTuple):
     fingerprint: str
 
 
-def fingerprint(body: RequestBody) -> str:
+def fingerprint(body: RequestBody, derived: Derivation | None = None) -> str:
     """SHA-256 over what the caller gave, in canonical form: field order and absent defaults do not matter."""
     given = body.model_dump(mode="json", exclude_defaults=True)
+    if derived is not None:
+        given = {"body": given, "derived": derived.identity}
     return hashlib.sha256(json.dumps(given, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -2,16 +2,21 @@
 
 import base64
 import binascii
-import hashlib
 import io
 import re
 from typing import NamedTuple, Protocol
 
-from jobs import aws, s3_keys
+from jobs import addresses
 from jobs.errors import RequestError
+from jobs.ids import UPLOAD_PREFIX
+from jobs.media import MediaBucket
 
+MAX_IMAGE_BYTES = 32 * 2**20  # what the function's memory holds beside the decoded pixels
 MAX_IMAGE_PIXELS = 50_000_000  # 8K is 33 million; more is a decompression bomb
+FETCH_TIMEOUT_S = 10.0  # of the 29 s that the API's function has
 FORMATS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT = 1
 _DATA_URL = re.compile(r"^data:(?P<type>[A-Za-z0-9.+/-]{0,60});base64,(?P<data>.*)$", re.DOTALL)
 
 
@@ -24,28 +29,73 @@ class ImageFile(NamedTuple):
     height: int
 
 
+class ImageReader(Protocol):
+    """Gets the image that `owner` refers to. Raises RequestError."""
+
+    def __call__(self, reference: str, owner: str) -> ImageFile: ...
+
+
 class ImageSink(Protocol):
     """Keeps an image and returns its key in the media bucket."""
 
     def __call__(self, image: ImageFile) -> str: ...
 
 
-def read_image(reference: str) -> ImageFile:
-    """The image that a request names, as a data URL. Raises RequestError: wrong form, no image, too large."""
+class Images:
+    """Input images by data URL, upload id or https URL; kept in the media bucket by content."""
+
+    def __init__(self, media: MediaBucket, gate: addresses.Gate = addresses.PUBLIC) -> None:
+        self._media = media
+        self._gate = gate
+
+    def read(self, reference: str, owner: str) -> ImageFile:
+        """Raises RequestError: wrong form, an address that must not be reached, no image, too large."""
+        if reference.startswith(UPLOAD_PREFIX):
+            data = self._media.uploaded(reference, owner=owner, max_bytes=MAX_IMAGE_BYTES, param="image")
+        elif reference.lower().startswith(("https:", "http:")):
+            data = self._fetched(reference)
+        else:
+            data = data_url_bytes(reference, param="image")
+        return check_image_bytes(data)
+
+    def keep(self, image: ImageFile) -> str:
+        """Store it. Returns its key."""
+        kind = "jpeg" if image.extension == "jpg" else image.extension
+        return self._media.keep(image.data, image.extension, f"image/{kind}")
+
+    def _fetched(self, url: str) -> bytes:
+        try:
+            fetched = self._gate.fetch(url, max_bytes=MAX_IMAGE_BYTES, timeout_s=FETCH_TIMEOUT_S)
+        except addresses.TooLarge as error:
+            raise RequestError(f"Invalid 'image'. {error}", param="image", code="image_too_large") from error
+        except addresses.FetchError as error:
+            raise RequestError(f"Invalid 'image'. {error}", param="image", code="image_not_fetched") from error
+        if fetched.status != 200:
+            message = f"Invalid 'image': its URL answered with status {fetched.status}."
+            raise RequestError(message, param="image", code="image_not_fetched")
+        return fetched.body
+
+
+def data_url_bytes(reference: str, *, param: str) -> bytes:
+    """What a data URL holds; its type is found out by content later. Raises RequestError."""
     match = _DATA_URL.match(reference)
     if match is None:
-        message = "Invalid 'image': must be a data URL, 'data:image/png;base64,...', or a file in a multipart form."
-        raise RequestError(message, param="image", code="invalid_image")
+        message = (
+            f"Invalid '{param}': give an upload id, a data URL ('data:...;base64,...'), or a file in a multipart form"
+            f"{', or an https URL' if param == 'image' else ''}."
+        )
+        raise RequestError(message, param=param, code=f"invalid_{param}")
     try:
-        data = base64.b64decode(match["data"], validate=True)
+        return base64.b64decode(match["data"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise RequestError("Invalid 'image': not base64.", param="image", code="invalid_image") from error
-    return check_image_bytes(data)
+        raise RequestError(f"Invalid '{param}': not base64.", param=param, code=f"invalid_{param}") from error
 
 
 def check_image_bytes(data: bytes) -> ImageFile:
-    """Check by content, whatever the caller calls it: PNG, JPEG or WebP, whole, of a sane size. Raises RequestError."""
-    from PIL import Image, UnidentifiedImageError  # only requests with an image pay for it
+    """Check by content, whatever the caller calls it: PNG, JPEG or WebP, whole, of a sane size. Raises RequestError.
+
+    An image that its EXIF data turns is turned, and is a PNG then: models read pixels only."""
+    from PIL import Image, ImageOps, UnidentifiedImageError  # only requests with an image pay for it
 
     try:
         with Image.open(io.BytesIO(data), formats=list(FORMATS)) as image:
@@ -54,20 +104,12 @@ def check_image_bytes(data: bytes) -> ImageFile:
                 message = f"Invalid 'image': {width}x{height} pixels; the limit is {MAX_IMAGE_PIXELS} pixels in all."
                 raise RequestError(message, param="image", code="image_too_large")
             image.load()
+            if image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) != _UPRIGHT:
+                upright = ImageOps.exif_transpose(image)
+                file = io.BytesIO()
+                upright.convert("RGB").save(file, "PNG")
+                return ImageFile(file.getvalue(), "png", upright.width, upright.height)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         message = "Invalid 'image': not a whole PNG, JPEG or WebP image."
         raise RequestError(message, param="image", code="invalid_image") from error
     return ImageFile(data, FORMATS[kind], width, height)
-
-
-class MediaBucket:
-    """Keeps images in the media bucket, by content: the same image twice is one object."""
-
-    def __init__(self, bucket: str) -> None:
-        self.bucket = bucket
-
-    def __call__(self, image: ImageFile) -> str:
-        key = s3_keys.input_image(hashlib.sha256(image.data).hexdigest(), image.extension)
-        kind = "jpeg" if image.extension == "jpg" else image.extension
-        aws.s3().put_object(Bucket=self.bucket, Key=key, Body=image.data, ContentType=f"image/{kind}")
-        return key

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.origin import Origin
 from jobs.request import VideoRequest
 from jobs.states import State
 
@@ -110,6 +111,7 @@ class Job(_Record):
     seconds_by_phase: dict[str, float] = Field(default_factory=dict)
     cost_usd: float | None = None
     remixed_from_video_id: str | None = None
+    origin: Origin | None = None
     revision: int = 0
 
     @property

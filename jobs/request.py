@@ -15,6 +15,9 @@ MAX_METADATA = 16  # pairs, as in OpenAI's APIs: keys to 64 characters, values t
 MAX_SEED = 2**63 - 1
 MAX_IMAGE_CHARS = 6_000_000  # a data URL; Lambda's synchronous payload is 6 MB
 
+FACTORS = (1, 2, 4)  # what models.output multiplies sides and frame rate by
+
+Codec = Literal["h264", "h265", "prores"]  # those of models.output, which a Lambda does not load; a test compares
 Continuity = Literal["cut", "chain"]
 Priority = Literal["low", "normal", "high"]
 
@@ -26,6 +29,13 @@ def _representable(value: float) -> float:
     return value
 
 
+def _offered(factor: int) -> int:
+    if factor not in FACTORS:
+        raise ValueError(f"must be one of {', '.join(map(str, FACTORS))}")
+    return factor
+
+
+_Factor = Annotated[int, AfterValidator(_offered), Field(json_schema_extra={"enum": list(FACTORS)})]
 _Number = Annotated[float, AfterValidator(_representable), Field(allow_inf_nan=False)]
 
 
@@ -55,9 +65,26 @@ class InputReference(_Strict):
 
 
 class OutputBody(_Strict):
-    """How the video is encoded."""
+    """How the video is encoded: H.264 and H.265 as MP4, ProRes 422 HQ as MOV.
 
-    codec: Literal["h264"] = "h264"
+    `upscale` multiplies the sides (Lanczos), `interpolate` the frame rate (motion compensated)."""
+
+    codec: Codec = "h264"
+    upscale: _Factor = 1
+    interpolate: _Factor = 1
+
+
+class SourceVideo(BaseModel):
+    """The video that an edit or extension begins at. `key` is in the media bucket.
+
+    `extend`: its last frame is the input image, and its `num_frames` frames come before what is made. `edit`: its
+    first frame is the input image, and none of it is shown."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    key: str
+    use: Literal["edit", "extend"]
+    num_frames: Annotated[int, Field(gt=0)]
 
 
 Metadata = Annotated[
@@ -91,10 +118,30 @@ class RequestBody(_Strict):
     output: OutputBody = OutputBody()
 
 
+class RemixBody(RequestBody):
+    """The body of `POST /v1/videos/{id}/remix`: a new prompt, and what else is to differ from the video."""
+
+    prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
+
+
+class VideoReference(_Strict):
+    """A completed video, or an upload."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class EditBody(RemixBody):
+    """The body of `POST /v1/videos/edits` and `/v1/videos/extensions`; an extension needs `seconds` or `num_frames`.
+
+    `video` is a reference, an upload id or a data URL."""
+
+    video: VideoReference | Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)]
+
+
 class VideoRequest(BaseModel):
     """An accepted request: nothing is left to default.
 
-    `deadline` is unix seconds; `image` a key of the media bucket.
+    `deadline` is unix seconds; `image` a key of the media bucket; `video` what an edit or extension begins at.
     `size` is `<width>x<height>` in pixels; a single prompt has no `shots`. `num_frames` counts the video, or, on models
     that make shots one by one, a shot that does not give its own (here all of them do: see `jobs.shot_plan`)."""
 
@@ -113,6 +160,7 @@ class VideoRequest(BaseModel):
     guidance_scale: float
     guidance_scale_2: float | None = None
     image: str | None = None
+    video: SourceVideo | None = None
     loras: tuple[LoraBody, ...] = ()
     priority: Priority = "normal"
     deadline: int | None = None
@@ -130,10 +178,21 @@ class VideoRequest(BaseModel):
         return int(self.size.split("x")[1])
 
     @property
+    def has_image(self) -> bool:
+        """Whether the model begins at an image: one that was given, or a frame of a video."""
+        return self.image is not None or self.video is not None
+
+    @property
+    def frames_before(self) -> int:
+        """Frames of the finished video that are not made but taken over: an extended video but for its last frame,
+        which is the first one that the model makes again."""
+        return self.video.num_frames - 1 if self.video is not None and self.video.use == "extend" else 0
+
+    @property
     def total_frames(self) -> int:
-        """Frames of the whole video, over all shots."""
+        """Frames of the whole video, over all shots, with what an extension continues."""
         lengths = [shot.num_frames for shot in self.shots if shot.num_frames is not None]
-        return sum(lengths) if lengths else self.num_frames
+        return self.frames_before + (sum(lengths) if lengths else self.num_frames)
 
     @property
     def seconds(self) -> float:

@@ -1,5 +1,6 @@
 """The one place that builds keys in the media bucket (layout: DESIGN.md)."""
 
+import hashlib
 from typing import Literal
 
 INBOX = "inbox/"
@@ -35,9 +36,21 @@ def checkpoint(job_id: str, step: int) -> str:
     return f"checkpoints/{job_id}/{step:06d}.safetensors"
 
 
-def input_image(sha256: str, extension: str) -> str:
-    """An input image, named by its content."""
+def input_file(sha256: str, extension: str) -> str:
+    """An input image or video, named by its content."""
     return f"inputs/{sha256}.{extension}"
+
+
+def input_video_of(video_key: str) -> str:
+    """Where a job keeps the finished video that it is made from: `videos/<job>/<attempt>/video.mp4` becomes
+    `inputs/<job>-<attempt>.mp4`, the same for every job made from it."""
+    _, job_id, attempt, file = video_key.split("/")
+    return f"inputs/{job_id}-{attempt}.{file.rpartition('.')[2]}"
+
+
+def upload(owner: str, upload_id: str) -> str:
+    """What an owner uploaded: nobody else's id leads there."""
+    return f"uploads/{hashlib.sha256(owner.encode()).hexdigest()[:32]}/{upload_id}"
 
 
 def lora(name: str) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from jobs import clock, idempotency
 from jobs.errors import IdempotencyConflict, JobNotFound, RequestError
 from jobs.ids import new_job_id
-from jobs.images import ImageSink, read_image
+from jobs.images import ImageReader, ImageSink
 from jobs.job import Estimate, Job, Source
+from jobs.origin import Derivation
 from jobs.queue import JobQueues
 from jobs.request import RequestBody, VideoRequest
 from jobs.states import State
 from jobs.store import JobStore
-from jobs.validation import parse, resolve
+from jobs.validation import given_image, parse, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +29,12 @@ Admission = Callable[[VideoRequest], Estimate]
 
 @dataclass(frozen=True, kw_only=True)
 class Submitter:
-    """Accepts requests. `admit` estimates or refuses, `keep_image` stores an input image."""
+    """Accepts requests. `admit` estimates or refuses, `read_image` gets an input image, `keep_image` stores it."""
 
     store: JobStore
     queues: JobQueues
     admit: Admission
+    read_image: ImageReader
     keep_image: ImageSink
     default_model: str
     now: Callable[[], float] = clock.now
@@ -47,17 +49,19 @@ class Submitter:
         is_retry: bool = False,
         texts: bool = False,
         key_lifetime_s: float = idempotency.KEY_LIFETIME_S,
+        derived: Derivation | None = None,
     ) -> Job:
         """Accept a request, or return the job that it made before.
 
         `is_retry`: the client says that it repeats a request, which had no key. `texts`: see `parse`.
+        `derived`: the request is made from a video, and `raw` is what it says.
         Raises RequestError, and IdempotencyConflict if the key came with another request before."""
         body = parse(raw, texts=texts)
-        key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body), key_lifetime_s)
+        key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body, derived), key_lifetime_s)
         known = self._known(key, is_retry=is_retry)
         if known is not None:
             return known
-        job = self._new_job(body, owner, source)
+        job = self._new_job(body, owner, source, derived)
         if not self._record(job, key):
             return self._winner(key)
         self._send(job)
@@ -87,13 +91,18 @@ class Submitter:
             message = f"The video that this idempotency key made, '{record.job_id}', has been deleted."
             raise RequestError(message, param="Idempotency-Key", code="video_deleted") from gone
 
-    def _new_job(self, body: RequestBody, owner: str, source: Source) -> Job:
+    def _new_job(self, body: RequestBody, owner: str, source: Source, derived: Derivation | None) -> Job:
         now = self.now()
-        request = resolve(body, default_model=self.default_model, now=now)
+        request = resolve(body, default_model=self.default_model, now=now, derived=derived)
         estimate = self.admit(request)
-        if request.image is not None:
-            # Last, so that a refused request leaves nothing behind.
-            request = request.model_copy(update={"image": self.keep_image(read_image(request.image))})
+        # Last, so that a refused request leaves nothing behind.
+        given = given_image(body)
+        if given is not None:
+            request = request.model_copy(update={"image": self.keep_image(self.read_image(given, owner))})
+        origin = None
+        if derived is not None:
+            derived.keep()
+            origin = derived.origin
         return Job(
             id=new_job_id(),
             owner=owner,
@@ -104,6 +113,8 @@ class Submitter:
             updated_at=now,
             queued_at=now,
             estimate=estimate,
+            remixed_from_video_id=origin.video_id if origin is not None and origin.kind == "remix" else None,
+            origin=origin,
         )
 
     def _record(self, job: Job, key: "_Key") -> bool:

@@ -7,10 +7,12 @@ Nothing is rounded: what a model cannot do is refused with the nearest that it c
 import re
 import secrets
 from collections.abc import Mapping
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from jobs.errors import RequestError
+from jobs.origin import Derivation
 from jobs.request import RequestBody, VideoRequest
 from jobs.shot_plan import plan_shots
 from models import catalog
@@ -20,6 +22,7 @@ MAX_DEPTH = 16
 MAX_ALL_TEXT_CHARS = (
     60_000  # over prompt, negative prompt and shots: 240 kB in UTF-8 at worst, of DynamoDB's 400 KB an item
 )
+_Shape = TypeVar("_Shape", bound=BaseModel)
 _DECIMAL = re.compile(r"^[0-9]{1,6}(\.[0-9]{1,6})?$")
 
 # pydantic's error types to the codes that callers see; all others are `invalid_value`.
@@ -29,7 +32,7 @@ _CODES = {
     "string_too_long": "string_above_max_length",
     "too_long": "array_above_max_length",
 }
-_PYDANTIC_PARTS = {"str", "float", "[key]"}  # the arms of a union, the key of a mapping
+_PYDANTIC_PARTS = {"str", "float", "[key]", "constrained-str", "VideoReference"}  # the arms of a union, the key of a mapping
 _TYPE_ERROR = re.compile(r"_type$|_from_float$|^string_unicode$")
 
 
@@ -37,13 +40,18 @@ def parse(raw: object, *, texts: bool = False) -> RequestBody:
     """Check the form of a request. `texts`: its values are strings (a form, a CSV row), read by each field's type.
 
     Raises RequestError naming the field."""
+    return parse_as(RequestBody, raw, texts=texts)
+
+
+def parse_as(shape: type[_Shape], raw: object, *, texts: bool) -> _Shape:
+    """The same for another body."""
     if not isinstance(raw, Mapping):
         raise RequestError(
             "The request must be an object with fields such as 'model' and 'prompt'.", code="invalid_type"
         )
     check_depth(raw)
     try:
-        return RequestBody.model_validate(raw, strict=not texts)
+        return shape.model_validate(raw, strict=not texts)
     except ValidationError as error:
         raise request_error(error) from error
 
@@ -90,16 +98,19 @@ def param_of(location: tuple[int | str, ...]) -> str:
     return path
 
 
-def resolve(body: RequestBody, *, default_model: str, now: float) -> VideoRequest:
-    """Check a request against its model and fill in the defaults. Raises RequestError."""
-    spec = _spec(default_model if body.model is None else body.model)
+def resolve(body: RequestBody, *, default_model: str, now: float, derived: Derivation | None = None) -> VideoRequest:
+    """Check a request against its model and fill in the defaults. `derived`: it is made from a video.
+
+    Raises RequestError."""
+    spec = spec_of(default_model if body.model is None else body.model)
     try:
-        return _resolve(spec, body, now)
+        return _resolve(spec, body, now, derived)
     except SpecViolation as violation:
         raise RequestError(violation.message, param=violation.param, code=violation.code) from violation
 
 
-def _spec(model: str) -> ModelSpec:
+def spec_of(model: str) -> ModelSpec:
+    """The catalog's entry. Raises RequestError."""
     try:
         return catalog.get(model)
     except catalog.UnknownModel as unknown:
@@ -113,12 +124,15 @@ def _shown(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text[:60])
 
 
-def _resolve(spec: ModelSpec, body: RequestBody, now: float) -> VideoRequest:
+def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation | None) -> VideoRequest:
     fps = catalog.check_fps(spec, body.fps if body.fps is not None else spec.fps)
     default = spec.default
     steps = default.num_inference_steps if body.num_inference_steps is None else body.num_inference_steps
     guidance = default.guidance_scale if body.guidance_scale is None else body.guidance_scale
     guidance_2 = default.guidance_scale_2 if body.guidance_scale_2 is None else body.guidance_scale_2
+    image = _image(body, derived)
+    video = None if derived is None else derived.video
+    catalog.check_image(spec, has_image=image is not None or video is not None)
     _check_inputs(spec, body, now)
     num_frames, shots = plan_shots(spec, body, _num_frames(spec, body, fps))
     return VideoRequest(
@@ -134,7 +148,8 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float) -> VideoRequest:
         num_inference_steps=catalog.check_steps(spec, steps),
         guidance_scale=_guidance(spec, guidance),
         guidance_scale_2=None if guidance_2 is None else _guidance(spec, guidance_2),
-        image=given_image(body),
+        image=image,
+        video=video,
         loras=tuple(body.loras or ()),
         priority=body.priority,
         deadline=body.deadline,
@@ -155,11 +170,21 @@ def _check_inputs(spec: ModelSpec, body: RequestBody, now: float) -> None:
             message = f"{spec.id} takes no negative prompt."
             raise RequestError(message, param="negative_prompt", code="negative_prompt_not_supported")
         catalog.check_prompt_length(spec, body.negative_prompt)
-    catalog.check_image(spec, has_image=given_image(body) is not None)
     catalog.check_loras(spec, len(body.loras or ()))
     if body.deadline is not None and body.deadline <= now:
         raise RequestError("The deadline has passed already.", param="deadline", code="deadline_in_the_past")
     _check_all_text(body)
+
+
+def _image(body: RequestBody, derived: Derivation | None) -> str | None:
+    """The image as it was given, or the one that the source of a remix had (a key)."""
+    given = given_image(body)
+    if derived is None:
+        return given
+    if given is not None and derived.video is not None:
+        message = "The input image is a frame of the video here; give no other."
+        raise RequestError(message, param="image", code="invalid_value")
+    return derived.image if given is None else given
 
 
 def given_image(body: RequestBody) -> str | None:

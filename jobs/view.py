@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.job import AttemptOutcome, Door, Job, JobError, Phase
-from jobs.request import LoraBody, ShotBody
+from jobs.origin import Origin, OriginKind
+from jobs.request import LoraBody, OutputBody, ShotBody
 from jobs.states import State
 from models.catalog import seconds_of
 
@@ -56,6 +57,13 @@ class SourceView(_Shown):
     line: int | None = None
 
 
+class OriginView(_Shown):
+    """What the video was made from: `kind` says how, `video_id` is None for a video that was sent along."""
+
+    kind: OriginKind
+    video_id: str | None = None
+
+
 class VideoView(_Shown):
     """The video object. OpenAI's fields first; `seconds` is a string and `progress` whole percent, as there."""
 
@@ -86,6 +94,8 @@ class VideoView(_Shown):
     priority: str
     deadline: int | None = None
     metadata: dict[str, str]
+    output: OutputBody
+    origin: OriginView | None = None
     source: SourceView
     phase: Phase | None = None
     step: int
@@ -123,11 +133,13 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         num_inference_steps=request.num_inference_steps,
         guidance_scale=request.guidance_scale,
         guidance_scale_2=request.guidance_scale_2,
-        has_image=request.image is not None,
+        has_image=request.has_image,
         loras=request.loras,
         priority=request.priority,
         deadline=request.deadline,
         metadata=request.metadata,
+        output=request.output,
+        origin=_origin(job.origin),
         source=SourceView(door=job.source.door, key=job.source.key, line=job.source.line),
         phase=job.phase,
         step=job.step,
@@ -140,6 +152,10 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         attempts=_attempts(job),
         outputs=_outputs(job),
     )
+
+
+def _origin(origin: Origin | None) -> OriginView | None:
+    return None if origin is None else OriginView(kind=origin.kind, video_id=origin.video_id)
 
 
 def progress(job: Job) -> int:

@@ -3,12 +3,15 @@
 from functools import cache
 
 from jobs.admission import Admission
+from jobs.derive import Derivations
 from jobs.drop.intake import Intake
 from jobs.fleet import FleetStore
-from jobs.images import MediaBucket
+from jobs.images import Images
 from jobs.keys import KeyStore
+from jobs.media import MediaBucket
 from jobs.queue import JobQueues
 from jobs.settings import settings
+from jobs.source_video import SourceVideos
 from jobs.store import JobStore
 from jobs.submit import Submitter
 
@@ -44,15 +47,34 @@ def admission() -> Admission:
 
 
 @cache
+def media() -> MediaBucket:
+    """The media bucket's input files."""
+    return MediaBucket(settings().media_bucket)
+
+
+@cache
+def images() -> Images:
+    """Input images."""
+    return Images(media())
+
+
+@cache
 def submitter() -> Submitter:
     """The acceptance path."""
     return Submitter(
         store=store(),
         queues=queues(),
         admit=admission(),
-        keep_image=MediaBucket(settings().media_bucket),
+        read_image=images().read,
+        keep_image=images().keep,
         default_model=settings().default_model,
     )
+
+
+@cache
+def derivations() -> Derivations:
+    """Remixes, edits and extensions."""
+    return Derivations(store=store(), videos=SourceVideos(media()), default_model=settings().default_model)
 
 
 @cache
@@ -68,5 +90,5 @@ def media_bucket() -> str:
 
 def forget() -> None:
     """Drop everything that was wired, for tests that change the environment."""
-    for service in (store, queues, keys, fleet, admission, submitter, intake, settings):
+    for service in (store, queues, keys, fleet, admission, media, images, submitter, derivations, intake, settings):
         service.cache_clear()

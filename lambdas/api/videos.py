@@ -3,17 +3,19 @@
 import time
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from jobs import aws, clock, s3_keys
 from jobs.assets import delete_assets
 from jobs.errors import RequestError
 from jobs.eta import eta_seconds, poll_after_ms
 from jobs.job import Job, Source
+from jobs.origin import Derivation
 from jobs.states import State, is_terminal
 from jobs.view import video_view
 from lambdas import services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import answer, read_body
+from lambdas.api.http import Body, answer, read_body
 from lambdas.api.query import list_query, prefer_wait, variant
 from lambdas.api.routing import new_router
 
@@ -27,7 +29,13 @@ def create() -> Response[str]:
     """Accept a request; 200 with the video object, as OpenAI answers."""
     event = router.current_event
     owner = owner_of(event)
-    body = read_body(event)
+    return accept(event, owner, read_body(event))
+
+
+def accept(
+    event: APIGatewayProxyEventV2, owner: str, body: Body, *, derived: Derivation | None = None
+) -> Response[str]:
+    """Submit the request, and answer with the video object. Raises RequestError."""
     job = services.submitter().submit(
         body.raw,
         owner=owner,
@@ -35,6 +43,7 @@ def create() -> Response[str]:
         idempotency_key=event.headers.get("idempotency-key"),
         is_retry=event.headers.get("x-stainless-retry-count", "0") not in {"", "0"},
         texts=body.texts,
+        derived=derived,
     )
     wait_s = prefer_wait(event.headers.get("prefer", ""))
     return _shown(_ended_within(job, wait_s) if wait_s else job)

@@ -28,7 +28,12 @@ def png(width: int = 128, height: int = 128) -> bytes:
 @pytest.mark.parametrize(
     "image",
     [
-        "https://example.org/a.png",
+        "http://example.org/a.png",
+        "https://127.0.0.1/a.png",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::1]/a.png",
+        "upload_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "upload_../../videos/x",
         "file:///etc/passwd",
         "data:image/png;base64,!!!",
         "data:image/png;base64," + base64.b64encode(b"not an image").decode(),
