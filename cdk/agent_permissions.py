@@ -37,9 +37,10 @@ def grant_agent(fleet: Fleet, storage: Storage, queues: JobQueues) -> None:
     _allow(
         fleet,
         ["autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetInstanceProtection"],
-        [fleet.group_arn],
+        fleet.group_arns,
     )
-    _accept(fleet, fleet.group_arn, "Only the group's unique id is a wildcard; its name is fixed.")
+    for arn in fleet.group_arns:
+        _accept(fleet, arn, "Only the group's unique id is a wildcard; its name is fixed.")
     _operate(fleet)
 
 

@@ -1,6 +1,7 @@
-"""The GPU fleet: a launch template and an Auto Scaling group that starts at zero and is sized by the planner alone."""
+"""The GPU fleet: a launch template, and Auto Scaling groups that start at zero and are sized by the planner alone."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import Duration
@@ -20,7 +21,20 @@ from cdk.settings import FleetSettings
 _BOOT_SCRIPT = Path(__file__).parent / "boot" / "boot.sh"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    """What one of the fleet's groups has of its own. `name` is empty where there is no such group."""
+
+    construct_id: str
+    name: str
+    types: tuple[str, ...]
+    max_instances: int
+    on_demand_percent: int
+
+
 class Fleet(Construct):
+    """The Spot group, and the on-demand group that stands in for it; both launch from one template."""
+
     def __init__(
         self,
         scope: Construct,
@@ -34,16 +48,37 @@ class Fleet(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.group_name = group_name
+        self.on_demand_name = f"{group_name}-on-demand" if settings.on_demand.max_instances else ""
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        self.group = self._group(network, self._template(network, environment, settings), alerts, settings)
-        _acknowledge_group(self.group)
+        template = self._template(network, environment, settings)
+        self._groups(network, template, alerts, settings)
         if settings.suspend_az_rebalance:
             self._suspend_az_rebalance()
 
     @property
-    def group_arn(self) -> str:
-        """The group's ARN; its unique id is a `*`, for only Auto Scaling knows it before the group exists."""
-        return account_arn(self, "autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{self.group_name}")
+    def group_arns(self) -> list[str]:
+        """The groups' ARNs; their unique id is a `*`, for only Auto Scaling knows it before the group exists."""
+        names = [name for name in (self.group_name, self.on_demand_name) if name]
+        return [account_arn(self, "autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}") for name in names]
+
+    def _groups(
+        self, network: Network, template: ec2.LaunchTemplate, alerts: sns.ITopic, settings: FleetSettings
+    ) -> None:
+        spot = Market(
+            construct_id="Group",
+            name=self.group_name,
+            types=tuple(kind.name for kind in settings.instance_types),
+            max_instances=settings.max_instances,
+            on_demand_percent=0,
+        )
+        on_demand = Market(
+            construct_id="OnDemandGroup",
+            name=self.on_demand_name,
+            types=settings.on_demand.types,
+            max_instances=settings.on_demand.max_instances,
+            on_demand_percent=100,
+        )
+        self.groups = [self._group(market, network, template, alerts) for market in (spot, on_demand) if market.name]
 
     def _template(
         self, network: Network, environment: Mapping[str, str], settings: FleetSettings
@@ -71,26 +106,25 @@ class Fleet(Construct):
         )
 
     def _group(
-        self, network: Network, template: ec2.LaunchTemplate, alerts: sns.ITopic, settings: FleetSettings
+        self, market: Market, network: Network, template: ec2.LaunchTemplate, alerts: sns.ITopic
     ) -> autoscaling.AutoScalingGroup:
-        return autoscaling.AutoScalingGroup(
+        group = autoscaling.AutoScalingGroup(
             self,
-            "Group",
-            auto_scaling_group_name=self.group_name,
+            market.construct_id,
+            auto_scaling_group_name=market.name,
             vpc=network.vpc,
             vpc_subnets=network.subnets,
             # No desired capacity: a deploy must not undo what the planner decided.
             min_capacity=0,
-            max_capacity=settings.max_instances,
+            max_capacity=market.max_instances,
             mixed_instances_policy=autoscaling.MixedInstancesPolicy(
                 launch_template=template,
                 launch_template_overrides=[
-                    autoscaling.LaunchTemplateOverrides(instance_type=ec2.InstanceType(kind.name))
-                    for kind in settings.instance_types
+                    autoscaling.LaunchTemplateOverrides(instance_type=ec2.InstanceType(name)) for name in market.types
                 ],
                 instances_distribution=autoscaling.InstancesDistribution(
-                    on_demand_base_capacity=settings.on_demand_base,
-                    on_demand_percentage_above_base_capacity=settings.on_demand_percent_above_base,
+                    on_demand_base_capacity=0,
+                    on_demand_percentage_above_base_capacity=market.on_demand_percent,
                     on_demand_allocation_strategy=autoscaling.OnDemandAllocationStrategy.PRIORITIZED,
                     spot_allocation_strategy=autoscaling.SpotAllocationStrategy.PRICE_CAPACITY_OPTIMIZED,
                 ),
@@ -102,36 +136,43 @@ class Fleet(Construct):
                 autoscaling.NotificationConfiguration(topic=alerts, scaling_events=autoscaling.ScalingEvents.ERRORS)
             ],
         )
+        _acknowledge_group(group)
+        return group
 
     def _suspend_az_rebalance(self) -> None:
         """AZRebalance ends running instances to even out the zones. A template cannot suspend it, only a call can."""
-        call = custom.AwsSdkCall(
-            service="AutoScaling",
-            action="suspendProcesses",
-            parameters={
-                "AutoScalingGroupName": self.group.auto_scaling_group_name,
-                "ScalingProcesses": ["AZRebalance"],
-            },
-            physical_resource_id=custom.PhysicalResourceId.of(f"{self.group_name}-az-rebalance"),
-        )
         logs = log_group(
             self, "SuspendAzRebalanceLogs", name=f"/aws/lambda/{self.group_name}-az-rebalance", retention_days=30
         )
         role = iam.Role(self, "SuspendAzRebalanceRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        for actions, resource in (
-            (["autoscaling:SuspendProcesses"], self.group_arn),
-            (["logs:CreateLogStream", "logs:PutLogEvents"], logs.log_group_arn),
+        for actions, resources in (
+            (["autoscaling:SuspendProcesses"], self.group_arns),
+            (["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn]),
         ):
-            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
-        accept_wildcard(role, self.group_arn, "Only the group's unique id is a wildcard; its name is fixed.")
-        custom.AwsCustomResource(
-            self,
-            "SuspendAzRebalance",
-            on_update=call,
-            install_latest_aws_sdk=False,
-            role=role,
-            log_group=logs,
-        ).node.add_dependency(role)
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+        for arn in self.group_arns:
+            accept_wildcard(role, arn, "Only the group's unique id is a wildcard; its name is fixed.")
+        for group in self.groups:
+            custom.AwsCustomResource(
+                self,
+                "SuspendAzRebalance" if group is self.groups[0] else "SuspendAzRebalanceOnDemand",
+                on_update=_suspension_of(group),
+                install_latest_aws_sdk=False,
+                role=role,
+                log_group=logs,
+            ).node.add_dependency(role)
+
+
+def _suspension_of(group: autoscaling.AutoScalingGroup) -> custom.AwsSdkCall:
+    return custom.AwsSdkCall(
+        service="AutoScaling",
+        action="suspendProcesses",
+        parameters={
+            "AutoScalingGroupName": group.auto_scaling_group_name,
+            "ScalingProcesses": ["AZRebalance"],
+        },
+        physical_resource_id=custom.PhysicalResourceId.of(f"{group.node.id}-az-rebalance"),
+    )
 
 
 def _acknowledge_group(group: autoscaling.AutoScalingGroup) -> None:

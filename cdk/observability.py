@@ -13,6 +13,12 @@ from constructs import Construct
 
 from cdk.queues import JobQueues
 
+_METRIC_OF = {"spend-limit": "SpendingStopped", "launches-fail": "LaunchesFail"}
+_PLANNER_ALARMS = {
+    "spend-limit": "The month's spend limit is reached: nothing is launched any more.",
+    "launches-fail": "Instances cannot be launched: no capacity, a quota, or a broken launch template.",
+}
+
 
 class Alerts(Construct):
     """The topic that tells the operator, encrypted in transit; an e-mail address subscribes by the settings."""
@@ -56,6 +62,15 @@ class Observability(Construct):
                 latency_target_s,
                 f"A {model_id} job waits for longer than the latency target.",
             )
+        for name, description in _PLANNER_ALARMS.items():
+            metric = cloudwatch.Metric(
+                namespace="Revalida",
+                metric_name=_METRIC_OF[name],
+                dimensions_map={"service": "planner"},
+                statistic="Minimum",
+                period=Duration.minutes(5),
+            )
+            self._alarm(name, metric, 1, description)
         self._dashboard(functions.values(), queues)
 
     def _alarm(self, name: str, metric: cloudwatch.Metric, threshold: float, description: str) -> None:

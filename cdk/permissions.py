@@ -11,7 +11,6 @@ from cdk.storage import Storage
 _READ = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
 _WRITE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
 _SEND = ["sqs:SendMessage", "sqs:GetQueueUrl"]
-_DEPTH = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
 
 _KEYS_REASON = "Objects have keys that are made at run time; the prefix is fixed."
 _INDEX_REASON = "The table's two indexes."
@@ -65,10 +64,10 @@ class Permissions:
         self._list_bucket(function)
 
     def planner(self, function: DomainFunction) -> None:
-        """Reads the backlog, sets the group's size."""
-        self._table(function, _READ)
-        function.allow(_DEPTH, self.queues.arns)
+        """Reads the backlog and the Spot prices, sets the groups' sizes, keeps its record."""
+        self._table(function, [*_READ, "dynamodb:PutItem"])
         self._describe_fleet(function)
+        function.allow(["ec2:DescribeSpotPriceHistory"], ["*"])
         self._resize_group(function)
 
     def sweeper(self, function: DomainFunction) -> None:
@@ -96,5 +95,7 @@ class Permissions:
         function.accept_wildcard("*", _NO_RESOURCE_REASON)
 
     def _resize_group(self, function: DomainFunction) -> None:
-        function.allow(["autoscaling:SetDesiredCapacity"], [self.fleet.group_arn])
-        function.accept_wildcard(self.fleet.group_arn, _GROUP_REASON)
+        actions = ["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"]
+        function.allow(actions, self.fleet.group_arns)
+        for arn in self.fleet.group_arns:
+            function.accept_wildcard(arn, _GROUP_REASON)

@@ -73,27 +73,54 @@ class EventSettings(_Settings):
     archive_days: Annotated[int, Field(ge=0, le=3650)]
 
 
+class WarmWindow(_Settings):
+    """Instances that stand ready on `days` (0 is Monday) from `from_hour` up to `to_hour`, in UTC."""
+
+    days: tuple[Annotated[int, Field(ge=0, le=6)], ...]
+    from_hour: Annotated[int, Field(ge=0, le=23)]
+    to_hour: Annotated[int, Field(ge=1, le=24)]
+    instances: Annotated[int, Field(ge=1)]
+
+
 class ScalingSettings(_Settings):
     """How far the planner and the sweeper let things go.
 
     `target_backlog_s` is the queued work, in seconds, that one instance should have before another is started;
     `resend_after_s` the age at which a queued job without a sign of life gets a fresh message, `max_wait_s` the age
-    at which it fails.
+    at which it fails. Spot that delivers nothing for `starve_after_s` gives way to on-demand instances for
+    `retry_spot_after_s`. An instance is launched only if the month's limit pays the whole fleet for `launch_reserve_s`.
     """
 
     target_backlog_s: Annotated[int, Field(ge=1)]
     slots_per_instance: Annotated[int, Field(ge=1)]
     resend_after_s: Annotated[int, Field(ge=30)]
     max_wait_s: Annotated[int, Field(ge=3600, le=14 * 86_400)]
+    starve_after_s: Annotated[int, Field(ge=60)]
+    retry_spot_after_s: Annotated[int, Field(ge=60)]
+    launch_reserve_s: Annotated[int, Field(ge=0)]
+    warm_windows: tuple[WarmWindow, ...]
 
 
 class InstanceType(_Settings):
+    """`on_demand_usd_per_hour` is AWS's list price: what an instance counts with where its Spot price is not known."""
+
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")]
     vcpus: Annotated[int, Field(ge=1)]
+    on_demand_usd_per_hour: Annotated[float, Field(ge=0)]
+
+
+class OnDemandSettings(_Settings):
+    """The group that stands in for Spot; `max_instances` 0 leaves it out. `types` are of the fleet's `instance_types`,
+    in the order of preference."""
+
+    max_instances: Annotated[int, Field(ge=0)]
+    vcpu_quota: Annotated[int, Field(ge=0)]
+    types: tuple[str, ...]
 
 
 class FleetSettings(_Settings):
-    """The GPU fleet. `instance_types` stand in the order of preference for on-demand launches.
+    """The GPU fleet: a Spot group, and an on-demand group for when Spot is short. `max_instances` is for both together,
+    `vcpu_quota` Spot's (L-3819A6DF), `on_demand.vcpu_quota` the other (L-DB2E81BA).
 
     `offered_types` are the types that requests are checked against, where these are not `instance_types`: the local
     fleet is whatever machine it runs on.
@@ -107,8 +134,7 @@ class FleetSettings(_Settings):
     offered_types: tuple[str, ...]
     vcpu_quota: Annotated[int, Field(ge=1)]
     max_instances: Annotated[int, Field(ge=1)]
-    on_demand_base: Annotated[int, Field(ge=0)]
-    on_demand_percent_above_base: Annotated[int, Field(ge=0, le=100)]
+    on_demand: OnDemandSettings
     max_usd_per_hour: Annotated[float, Field(gt=0)]
     max_usd_per_month: Annotated[float, Field(gt=0)]
     latency_target_s: Annotated[int, Field(ge=60)]
@@ -131,6 +157,20 @@ class FleetSettings(_Settings):
             raise ValueError(
                 f"max_instances={self.max_instances} of {largest} vCPUs each exceed vcpu_quota={self.vcpu_quota}; "
                 "the group would fail to launch in silence"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _on_demand_of_the_fleet(self) -> "FleetSettings":
+        vcpus = {kind.name: kind.vcpus for kind in self.instance_types}
+        strangers = sorted(set(self.on_demand.types) - vcpus.keys())
+        if strangers:
+            raise ValueError(f"on_demand.types {strangers} are not among instance_types")
+        wanted = self.on_demand.max_instances * max((vcpus[kind] for kind in self.on_demand.types), default=0)
+        if wanted > self.on_demand.vcpu_quota or (self.on_demand.max_instances and not self.on_demand.types):
+            raise ValueError(
+                f"on_demand.max_instances={self.on_demand.max_instances} of {list(self.on_demand.types)} "
+                f"need {wanted} vCPUs of on_demand.vcpu_quota={self.on_demand.vcpu_quota}"
             )
         return self
 

@@ -140,6 +140,18 @@ class VideoStack(Stack):
             "REVALIDA_LATENCY_TARGET_S": str(fleet.latency_target_s),
             "REVALIDA_TARGET_BACKLOG_S": str(scaling.target_backlog_s),
             "REVALIDA_SLOTS_PER_INSTANCE": str(scaling.slots_per_instance),
+            "REVALIDA_VCPUS_PER_INSTANCE": str(max(kind.vcpus for kind in fleet.instance_types)),
+            "REVALIDA_SPOT_VCPU_QUOTA": str(fleet.vcpu_quota),
+            "REVALIDA_ON_DEMAND_ASG_NAME": self.fleet.on_demand_name,
+            "REVALIDA_ON_DEMAND_VCPU_QUOTA": str(fleet.on_demand.vcpu_quota),
+            "REVALIDA_ON_DEMAND_TYPES": json.dumps(fleet.on_demand.types),
+            "REVALIDA_INSTANCE_USD_PER_HOUR": json.dumps(
+                {kind.name: kind.on_demand_usd_per_hour for kind in fleet.instance_types}
+            ),
+            "REVALIDA_STARVE_AFTER_S": str(scaling.starve_after_s),
+            "REVALIDA_RETRY_SPOT_AFTER_S": str(scaling.retry_spot_after_s),
+            "REVALIDA_LAUNCH_RESERVE_S": str(scaling.launch_reserve_s),
+            "REVALIDA_WARM_WINDOWS": json.dumps([window.model_dump() for window in scaling.warm_windows]),
             "REVALIDA_RESEND_AFTER_S": str(scaling.resend_after_s),
             "REVALIDA_MAX_WAIT_S": str(scaling.max_wait_s),
         }

@@ -20,15 +20,12 @@ from jobs.clock import now
 from jobs.errors import JobNotFound
 from jobs.job import Job
 from jobs.queue import JobQueues, Message
-from jobs.request import Priority
 from jobs.states import State, is_terminal
 from jobs.store import JobStore
 from jobs.transitions import lease_alive
+from jobs.waiting import PRIORITY_LEVELS, wants_on_demand
 
 VIEW_LIMIT = 200  # the oldest waiting jobs that one choice looks at
-PRIORITY_LEVELS: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
-LOST_TO_CAPACITY = frozenset({"interrupted", "lost"})
-ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot instance
 MAX_RECEIVES_BEFORE_RENEWAL = 4  # well below the queue's redrive limit: waiting for a busy job is nobody's failure
 # The message of a job that has waited for longer is hidden by a dead agent, or lost: the job is taken without it.
 MESSAGE_GRACE_S = 20.0
@@ -190,7 +187,6 @@ class WorkSource:
 
 def waiting_job(job: Job) -> WaitingJob:
     """What the policy needs to know of a job record."""
-    losses = sum(attempt.outcome in LOST_TO_CAPACITY for attempt in job.attempts)
     return WaitingJob(
         job_id=job.id,
         model=job.model,
@@ -198,5 +194,5 @@ def waiting_job(job: Job) -> WaitingJob:
         queued_at_s=job.queued_at,
         priority=PRIORITY_LEVELS[job.request.priority],
         deadline_s=job.request.deadline,
-        on_demand_only=losses >= ON_DEMAND_AFTER_LOSSES,
+        on_demand_only=wants_on_demand(job),
     )

@@ -43,6 +43,11 @@ def autoscaling() -> "AutoScalingClient":
     return _client("autoscaling")  # type: ignore[no-any-return]
 
 
+def ec2() -> Any:
+    """Untyped: of EC2's hundreds of calls, one is used."""
+    return _client("ec2")
+
+
 def forget_clients() -> None:
     """Drop every client, for tests that change the endpoint or the credentials."""
     _client.cache_clear()

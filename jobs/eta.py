@@ -13,15 +13,15 @@ def eta_seconds(job: Job, *, ahead: int, slots: int, now: float) -> float | None
 
     `ahead` counts the model's older queued jobs, `slots` the slots that work now (0: one has to boot first)."""
     if job.status is State.IN_PROGRESS:
-        return _remaining(job, now)
+        return remaining_s(job, now)
     if job.status is not State.QUEUED or job.estimate is None:
         return None
     wait_s = ahead * job.estimate.seconds / max(1, slots)
     return wait_s + job.estimate.load_s + job.estimate.seconds + (0.0 if slots else job.estimate.boot_s)
 
 
-def _remaining(job: Job, now: float) -> float | None:
-    """By this attempt's own pace once it has one, by the estimate before."""
+def remaining_s(job: Job, now: float) -> float | None:
+    """Seconds a running job still needs: by this attempt's own pace once it has one, by the estimate before."""
     attempt = job.attempts[-1]
     done = job.step - attempt.resumed_from_step
     if done > 0 and job.total_steps:

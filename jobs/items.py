@@ -35,6 +35,23 @@ def abilities_key(kind: str) -> dict[str, str]:
     return {"pk": "FLEET", "sk": f"ABILITIES#{kind}"}
 
 
+def plan_key() -> dict[str, str]:
+    return {"pk": "FLEET", "sk": "PLAN"}
+
+
+def webhook_key(owner: str, endpoint_id: str) -> dict[str, str]:
+    return {"pk": f"WEBHOOKS#{owner}", "sk": f"WEBHOOK#{endpoint_id}"}
+
+
+def delivery_key(receiver: str, delivery_id: str) -> dict[str, str]:
+    return {"pk": f"DELIVERIES#{receiver}", "sk": f"DELIVERY#{delivery_id}"}
+
+
+def delivery_order(receiver: str, created_at: float, delivery_id: str) -> dict[str, str]:
+    """Index `by_owner`: a receiver's deliveries in order of time (to the millisecond)."""
+    return {"gsi1pk": f"DELIVERIES#{receiver}", "gsi1sk": f"{int(created_at * 1000):015d}#{delivery_id}"}
+
+
 def owner_key(owner: str, job_id: str) -> dict[str, str]:
     """Index `by_owner`: an owner's jobs in order of creation (ids sort by time)."""
     return {"gsi1pk": f"OWNER#{owner}", "gsi1sk": job_id}

@@ -86,25 +86,32 @@ def test_given_the_network_when_read_then_nothing_reaches_in_and_no_nat_is_paid(
     }
 
 
-def test_given_the_group_when_deployed_then_it_starts_at_zero_and_keeps_what_the_planner_decided(
+def test_given_the_groups_when_deployed_then_they_start_at_zero_and_keep_what_the_planner_decided(
     production: Synthesis,
 ) -> None:
-    (group,) = production.of_type("AWS::AutoScaling::AutoScalingGroup").values()
+    groups = {
+        one["AutoScalingGroupName"]: one for one in production.of_type("AWS::AutoScaling::AutoScalingGroup").values()
+    }
 
-    assert group["MinSize"] == "0"
-    assert "DesiredCapacity" not in group
-    assert group["NewInstancesProtectedFromScaleIn"] is True
-    distribution = group["MixedInstancesPolicy"]["InstancesDistribution"]
-    assert distribution["SpotAllocationStrategy"] == "price-capacity-optimized"
-    assert distribution["OnDemandPercentageAboveBaseCapacity"] == 0
+    assert groups.keys() == {"revalida-fleet", "revalida-fleet-on-demand"}
+    for group in groups.values():
+        assert group["MinSize"] == "0"
+        assert "DesiredCapacity" not in group
+        assert group["NewInstancesProtectedFromScaleIn"] is True
+    spot = groups["revalida-fleet"]["MixedInstancesPolicy"]["InstancesDistribution"]
+    assert spot["SpotAllocationStrategy"] == "price-capacity-optimized"
+    assert spot["OnDemandPercentageAboveBaseCapacity"] == 0
+    on_demand = groups["revalida-fleet-on-demand"]["MixedInstancesPolicy"]
+    assert on_demand["InstancesDistribution"]["OnDemandPercentageAboveBaseCapacity"] == 100
+    overrides = on_demand["LaunchTemplate"]["Overrides"]
+    assert [one["InstanceType"] for one in overrides] == ["g5.12xlarge", "g6.12xlarge"]
 
 
 def test_given_production_when_deployed_then_az_rebalance_is_suspended(production: Synthesis) -> None:
-    (call,) = production.of_type("Custom::AWS").values()
-    text = json.dumps(call)
+    calls = [json.dumps(call) for call in production.of_type("Custom::AWS").values()]
 
-    assert "suspendProcesses" in text
-    assert "AZRebalance" in text
+    assert len(calls) == len(production.of_type("AWS::AutoScaling::AutoScalingGroup"))
+    assert all("suspendProcesses" in call and "AZRebalance" in call for call in calls)
 
 
 def test_given_the_logs_when_written_then_each_group_forgets_in_time(production: Synthesis) -> None:

@@ -25,6 +25,18 @@ def test_given_more_instances_than_the_quota_when_loaded_then_the_error_says_so(
         load_settings(_context(max_instances=3))
 
 
+def test_given_on_demand_beyond_its_own_quota_when_loaded_then_the_error_says_so() -> None:
+    on_demand = {"max_instances": 2, "vcpu_quota": 48, "types": ["g5.12xlarge"]}
+
+    with pytest.raises(ValidationError, match=r"need 96 vCPUs of on_demand\.vcpu_quota=48"):
+        load_settings(_context(on_demand=on_demand))
+
+
+def test_given_an_on_demand_type_that_the_fleet_has_not_when_loaded_then_it_is_named() -> None:
+    with pytest.raises(ValidationError, match=r"p5\.48xlarge"):
+        load_settings(_context(on_demand={"max_instances": 1, "vcpu_quota": 192, "types": ["p5.48xlarge"]}))
+
+
 def test_given_a_misspelt_setting_when_loaded_then_it_is_named() -> None:
     with pytest.raises(ValidationError, match="max_instnaces"):
         load_settings(_context(max_instnaces=1))
@@ -64,8 +76,10 @@ def test_given_both_profiles_when_synthesised_then_only_what_the_settings_switch
             "AWS::Events::Archive": 1,
             # fleet.flow_logs: the flow log, its log group, its role
             "AWS::EC2::FlowLog": 1,
-            # fleet.suspend_az_rebalance: the call, its function, and the role and log group of each of the two
-            "Custom::AWS": 1,
+            # fleet.on_demand: its group
+            "AWS::AutoScaling::AutoScalingGroup": 1,
+            # fleet.suspend_az_rebalance: calls, their function, and the role and log group of calls and function
+            "Custom::AWS": 2,
             "AWS::Lambda::Function": 1,
             "AWS::Logs::LogGroup": 2,
             "AWS::IAM::Role": 2,

@@ -56,6 +56,7 @@ ACTIONS_WITHOUT_RESOURCES = {
     "autoscaling:DescribeScalingActivities",
     "cloudwatch:PutMetricData",
     "dynamodb:ListStreams",
+    "ec2:DescribeSpotPriceHistory",
     "ssm:UpdateInstanceInformation",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",

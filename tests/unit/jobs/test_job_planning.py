@@ -1,53 +1,13 @@
-"""Scaling, sweeping and forecasts: decisions from values."""
+"""Sweeping and forecasts: decisions from values."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from jobs import transitions
 from jobs.eta import eta_seconds, poll_after_ms
-from jobs.scaling import Demand, Limits, desired_instances
 from jobs.sweeping import Policy, expiry_error, lost, to_resend
 from tests.unit.jobs.made import T0, queued, request
 
-LIMITS = Limits(max_instances=2, slots_per_instance=4, target_backlog_s=900)
 POLICY = Policy(resend_after_s=600, max_wait_s=86_400)
-
-
-@pytest.mark.parametrize(
-    ("demand", "current", "desired"),
-    [
-        (Demand(queued=0, queued_s=0, running=0), 0, 0),
-        (Demand(queued=1, queued_s=0, running=0), 0, 1),
-        (Demand(queued=1, queued_s=10, running=0), 0, 1),
-        (Demand(queued=4, queued_s=9000, running=0), 0, 1),
-        (Demand(queued=5, queued_s=9000, running=0), 0, 2),
-        (Demand(queued=1, queued_s=10, running=4), 1, 2),
-        (Demand(queued=1000, queued_s=1e6, running=0), 0, 2),
-        (Demand(queued=0, queued_s=0, running=0), 2, 2),
-        (Demand(queued=9, queued_s=9e9, running=8), 3, 3),
-    ],
-)
-def test_given_a_demand_then_so_many_instances(demand: Demand, current: int, desired: int) -> None:
-    assert desired_instances(demand, LIMITS, current=current) == desired
-
-
-@given(
-    st.integers(0, 10_000),
-    st.floats(0, 1e9, allow_nan=False),
-    st.integers(0, 100),
-    st.integers(0, 5),
-    st.integers(0, 5),
-)
-def test_given_any_demand_then_never_downward_and_never_above_the_limit(
-    count: int, seconds: float, running: int, current: int, maximum: int
-) -> None:
-    limits = LIMITS._replace(max_instances=maximum)
-
-    desired = desired_instances(Demand(count, seconds, running), limits, current=current)
-
-    assert current <= desired <= max(current, maximum)
-    assert desired > 0 or not count or not maximum
 
 
 def test_given_fewer_messages_than_jobs_then_the_oldest_due_ones_are_sent_again() -> None:

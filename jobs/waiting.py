@@ -1,0 +1,13 @@
+"""What a queued job's record says about its turn: the agents' choice and the planner read it alike."""
+
+from jobs.job import Job
+from jobs.request import Priority
+
+PRIORITY_LEVELS: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
+LOST_TO_CAPACITY = frozenset({"interrupted", "lost"})
+ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot instance
+
+
+def wants_on_demand(job: Job) -> bool:
+    """Whether lost capacity has hit the job so often that Spot should not run it any more."""
+    return sum(attempt.outcome in LOST_TO_CAPACITY for attempt in job.attempts) >= ON_DEMAND_AFTER_LOSSES

@@ -1,0 +1,72 @@
+"""The fleet's Auto Scaling groups as AWS shows them, and the two calls that change them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from jobs import aws
+from jobs.planner import LaunchFailure, latest_failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
+
+# An instance in any other state is on its way out.
+_PRESENT = ("Pending", "InService", "Standby", "Entering")
+_ACTIVITIES = 20  # enough to see past the activities of a few instances to the last launch
+
+
+class Group(NamedTuple):
+    """One group. `types` has the instance type of each instance that is there or booting, by id."""
+
+    name: str
+    desired: int
+    min_size: int
+    max_size: int
+    types: Mapping[str, str]
+    failure: LaunchFailure | None
+
+
+NO_GROUP = Group(name="", desired=0, min_size=0, max_size=0, types={}, failure=None)
+
+
+def read(name: str) -> Group:
+    """The group and its latest launch failure. Raises LookupError if there is no such group."""
+    if not name:
+        return NO_GROUP
+    answer = aws.autoscaling().describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    if not answer["AutoScalingGroups"]:
+        raise LookupError(f"no Auto Scaling group {name}")
+    found = answer["AutoScalingGroups"][0]
+    return Group(
+        name=name,
+        desired=found["DesiredCapacity"],
+        min_size=found["MinSize"],
+        max_size=found["MaxSize"],
+        types=_present(found),
+        failure=_failure(name),
+    )
+
+
+def resize(group: Group, *, desired: int, minimum: int | None = None) -> bool:
+    """Make the group want `desired` instances (and keep `minimum`); no call where it does already."""
+    changes_minimum = minimum is not None and minimum != group.min_size
+    if changes_minimum and minimum is not None:
+        aws.autoscaling().update_auto_scaling_group(AutoScalingGroupName=group.name, MinSize=minimum)
+    if desired == group.desired:
+        return changes_minimum
+    aws.autoscaling().set_desired_capacity(
+        AutoScalingGroupName=group.name, DesiredCapacity=desired, HonorCooldown=False
+    )
+    return True
+
+
+def _present(found: "AutoScalingGroupTypeDef") -> dict[str, str]:
+    return {
+        instance["InstanceId"]: instance.get("InstanceType", "")
+        for instance in found["Instances"]
+        if instance["LifecycleState"].startswith(_PRESENT)
+    }
+
+
+def _failure(name: str) -> LaunchFailure | None:
+    answer = aws.autoscaling().describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=_ACTIVITIES)
+    return latest_failure(answer["Activities"])

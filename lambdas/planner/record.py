@@ -1,0 +1,70 @@
+"""A run of the planner as the record that the API shows."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from jobs.fleet_plan import FailureRecord, MarketPlan, PlannerMemory, PlanRecord, SpendRecord, SpotPrices
+from jobs.planner import Ledger, Limits, Market, Plan
+from lambdas.planner.config import PlannerSettings
+from lambdas.planner.groups import Group
+
+
+class Outcome(NamedTuple):
+    """All that one run has found and decided. `rate` is US$ an hour of what is there now."""
+
+    now_s: float
+    plan: Plan
+    limits: Limits
+    spot: Group
+    on_demand: Group
+    ledger: Ledger
+    rate: float
+    prices: SpotPrices | None
+
+
+def to_record(run: Outcome) -> PlanRecord:
+    """The record to keep."""
+    memory = run.plan.memory
+    return PlanRecord(
+        at=run.now_s,
+        spot=_market(run.plan.spot, run.spot, run.limits.spot.usd_per_hour),
+        on_demand=_market(run.plan.on_demand, run.on_demand, run.limits.on_demand.usd_per_hour),
+        holds=run.plan.holds,
+        failures=tuple(_failures(run)),
+        spend=SpendRecord(
+            month=run.ledger.month,
+            month_usd=run.ledger.usd,
+            usd_per_hour=run.rate,
+            max_usd_per_month=run.limits.max_usd_per_month,
+            max_usd_per_hour=run.limits.max_usd_per_hour,
+            stopped=run.plan.spending_stopped,
+        ),
+        ledger=run.ledger,
+        memory=PlannerMemory(
+            unmet_since_s=memory.unmet_since_s,
+            spot_instances=memory.spot_instances,
+            closed_until_s=memory.closed_until_s,
+        ),
+        prices=run.prices,
+    )
+
+
+def rate_usd_per_hour(own: PlannerSettings, spot_prices: Mapping[str, float], spot: Group, on_demand: Group) -> float:
+    """What the instances that are there cost an hour; a type without a known price counts as the dearest."""
+    dearest = max(own.instance_usd_per_hour.values(), default=0.0)
+    list_price = own.instance_usd_per_hour
+    bid = sum(spot_prices.get(kind, list_price.get(kind, dearest)) for kind in spot.types.values())
+    return bid + sum(list_price.get(kind, dearest) for kind in on_demand.types.values())
+
+
+def _market(desired: int, group: Group, usd_per_hour: float) -> MarketPlan:
+    return MarketPlan(desired=desired, instances=len(group.types), usd_per_hour=usd_per_hour)
+
+
+def _failures(run: Outcome) -> list[FailureRecord]:
+    found: list[tuple[Market, Group]] = [("spot", run.spot), ("on_demand", run.on_demand)]
+    return [
+        FailureRecord(market=market, kind=group.failure.kind, at=group.failure.at_s, message=group.failure.message)
+        for market, group in found
+        if group.failure is not None
+    ]

@@ -1,0 +1,47 @@
+"""The job table in the planner's words: backlog by model and priority, and what the running slots still need."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from jobs.eta import remaining_s
+from jobs.fleet import Instance
+from jobs.job import Job
+from jobs.planner import Backlog
+from jobs.waiting import PRIORITY_LEVELS, wants_on_demand
+
+
+def backlog(queued: Iterable[Job]) -> tuple[Backlog, ...]:
+    """Queued jobs, added up. A job that was begun needs only the steps after its checkpoint."""
+    grouped: dict[tuple[str, int, bool], list[Job]] = defaultdict(list)
+    for job in queued:
+        grouped[job.model, PRIORITY_LEVELS[job.request.priority], wants_on_demand(job)].append(job)
+    return tuple(
+        Backlog(
+            model=model,
+            priority=priority,
+            on_demand_only=on_demand_only,
+            jobs=len(jobs),
+            work_s=sum(_work_s(job) for job in jobs),
+            load_s=max((job.estimate.load_s for job in jobs if job.estimate), default=0.0),
+        )
+        for (model, priority, on_demand_only), jobs in sorted(grouped.items())
+    )
+
+
+def busy_s(running: Iterable[Job], instances: Collection[str], *, now_s: float) -> tuple[float, ...]:
+    """Seconds that each job running on one of `instances` still needs; nothing where nothing was predicted."""
+    mine = [job for job in running if job.attempts and job.attempts[-1].instance_id in instances]
+    return tuple(remaining_s(job, now_s) or 0.0 for job in mine)
+
+
+def loaded(fleet: Iterable[Instance], instances: Collection[str]) -> tuple[str, ...]:
+    """The models that the slots of `instances` have in memory."""
+    slots = (slot for instance in fleet if instance.id in instances for slot in instance.slots)
+    return tuple(slot.loaded_model for slot in slots if slot.loaded_model)
+
+
+def _work_s(job: Job) -> float:
+    if job.estimate is None:
+        return 0.0
+    left = 1.0 - job.checkpoint_step / job.total_steps if job.total_steps else 1.0
+    return job.estimate.seconds * max(0.0, left)

@@ -1,0 +1,158 @@
+"""The planner's function: what it reads from AWS, what it does, and the record it leaves."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from jobs import aws, clock
+from jobs.fleet_plan import PlanRecord, PlanStore
+from jobs.job import Attempt
+from jobs.planner import FailureKind, HoldCode
+from lambdas import services
+from lambdas.planner.handler import handler as planner
+from lambdas.planner.prices import dearest_zone
+from tests.unit.jobs.cloud import GROUP, TABLE, Cloud
+from tests.unit.jobs.made import queued
+
+ON_DEMAND = "fleet-on-demand"
+
+
+def given_group(name: str = GROUP, maximum: int = 2) -> None:
+    groups = aws.autoscaling()
+    groups.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="g5.12xlarge")
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName=name, LaunchConfigurationName=name, MinSize=0, MaxSize=maximum, DesiredCapacity=0,
+        AvailabilityZones=["us-east-2a"],
+    )  # fmt: skip
+
+
+def given_spot_price(monkeypatch: pytest.MonkeyPatch, price: str) -> None:
+    at = datetime.fromtimestamp(clock.now(), UTC)
+    entry = {"InstanceType": "g5.12xlarge", "AvailabilityZone": "a", "Timestamp": at, "SpotPrice": price}
+    monkeypatch.setattr(aws.ec2(), "describe_spot_price_history", lambda **_: {"SpotPriceHistory": [entry]})
+
+
+def given_jobs(count: int, **changes: Any) -> None:
+    for _ in range(count):
+        services.store().create(queued(**changes))
+
+
+def record() -> PlanRecord:
+    found = PlanStore(TABLE).get()
+    assert found is not None
+    return found
+
+
+def group(name: str = GROUP) -> Any:
+    return aws.autoscaling().describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
+
+
+def test_given_a_run_then_its_record_has_the_plan_and_the_spend(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_group()
+    given_spot_price(monkeypatch, "1.50")
+    given_jobs(40)
+    at = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: at)
+    planner({}, context)
+    monkeypatch.setattr(clock, "now", lambda: at + 1800)
+
+    planner({}, context)
+
+    kept = record()
+    assert (kept.spot.desired, kept.spot.instances, kept.holds) == (2, 2, (HoldCode.MAX_INSTANCES, HoldCode.VCPU_QUOTA))
+    assert kept.spend.usd_per_hour == pytest.approx(3.0)
+    assert kept.spend.month_usd == pytest.approx(1.5)
+
+
+def test_given_the_months_limit_then_nothing_is_launched_and_the_record_says_so(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_MAX_USD_PER_MONTH", "1.4")
+    given_group()
+    given_spot_price(monkeypatch, "1.50")
+    given_jobs(5)
+
+    assert planner({}, context) == {"before": 0, "after": 0}
+
+    assert record().spend.stopped
+
+
+def test_given_a_quota_failure_in_the_activities_then_it_is_told_and_on_demand_stands_in(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
+    given_group()
+    given_group(ON_DEMAND, maximum=1)
+    given_jobs(5)
+    words = "MaxSpotInstanceCountExceeded - Max spot instance count exceeded"
+    failed = {"StatusCode": "Failed", "StatusMessage": words, "Description": "Launching a new EC2 instance",
+              "StartTime": datetime.fromtimestamp(clock.now() - 30, UTC)}  # fmt: skip
+
+    def activities(AutoScalingGroupName: str, MaxRecords: int) -> dict[str, Any]:
+        return {"Activities": [failed] if AutoScalingGroupName == GROUP else []}
+
+    monkeypatch.setattr(aws.autoscaling(), "describe_scaling_activities", activities)
+
+    planner({}, context)
+
+    assert (group()["DesiredCapacity"], group(ON_DEMAND)["DesiredCapacity"]) == (0, 1)
+    (told,) = record().failures
+    assert (told.market, told.kind, told.message) == ("spot", FailureKind.QUOTA, words)
+
+
+def test_given_a_job_that_spot_took_twice_then_an_on_demand_instance(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
+    given_group()
+    given_group(ON_DEMAND, maximum=1)
+    tries = tuple(
+        Attempt(number=n, instance_id="i", slot="0", started_at=1.0, ended_at=2.0, outcome="interrupted")
+        for n in (1, 2)
+    )
+    given_jobs(1, attempts=tries, attempt=2)
+
+    planner({}, context)
+
+    assert (group()["DesiredCapacity"], group(ON_DEMAND)["DesiredCapacity"]) == (0, 1)
+
+
+def test_given_warm_hours_then_the_group_keeps_its_minimum_and_gives_it_up_after(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always = [{"days": [0, 1, 2, 3, 4, 5, 6], "from_hour": 0, "to_hour": 24, "instances": 1}]
+    given_group()
+    monkeypatch.setenv("REVALIDA_WARM_WINDOWS", json.dumps(always))
+    planner({}, context)
+    assert (group()["MinSize"], group()["DesiredCapacity"]) == (1, 1)
+
+    monkeypatch.setenv("REVALIDA_WARM_WINDOWS", "[]")
+    planner({}, context)
+    assert (group()["MinSize"], group()["DesiredCapacity"]) == (0, 1)
+
+
+def test_given_an_aws_that_tells_no_spot_prices_then_the_list_price_counts(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws.ec2(), "describe_spot_price_history", lambda **_: {"SpotPriceHistory": []})
+    monkeypatch.setenv("REVALIDA_MAX_USD_PER_HOUR", "7.9")
+    given_group()
+    given_jobs(40)
+
+    planner({}, context)
+
+    assert (record().spot.desired, record().spot.usd_per_hour) == (1, 4.0)
+
+
+def test_given_price_history_then_the_latest_of_each_zone_and_the_dearest_of_them() -> None:
+    def entry(zone: str, hour: int, price: str) -> dict[str, Any]:
+        at = datetime(2026, 11, 22, hour, tzinfo=UTC)
+        return {"InstanceType": "g5.12xlarge", "AvailabilityZone": zone, "Timestamp": at, "SpotPrice": price}
+
+    history = [entry("a", 1, "9.00"), entry("a", 3, "1.80"), entry("b", 2, "2.10"), entry("b", 1, "1.00")]
+
+    assert dearest_zone(history) == {"g5.12xlarge": 2.1}
