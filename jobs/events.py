@@ -13,6 +13,7 @@ from jobs.view import VideoView, video_view
 
 EVENT_SOURCE = "revalida.video"
 REQUESTED = "Video Requested"
+WEBHOOK_DISABLED = "Webhook Disabled"
 
 
 class EventType(StrEnum):
@@ -52,11 +53,24 @@ class EventDetail(_Detail):
     version: Literal["1"] = "1"
     event_id: str
     type: EventType
+    owner: str
     job: VideoView
     outputs: S3Outputs | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     cost_usd: float | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class WebhookDisabledDetail(_Detail):
+    """The `detail` of `Webhook Disabled`: an endpoint that will be told nothing more until its owner enables it."""
+
+    version: Literal["1"] = "1"
+    event_id: str
+    owner: str
+    webhook_id: str
+    url: str
+    reason: str
+    failing_since: int = Field(description="Unix seconds of the first failure with no success after it")
 
 
 class RequestedDetail(RequestBody):
@@ -113,6 +127,7 @@ def _event(job: Job, kind: EventType, attempt: int, step: int | None = None) -> 
     return EventDetail(
         event_id=event_id(job.id, kind, attempt, step),
         type=kind,
+        owner=job.owner,
         job=video_view(job),
         outputs=outputs,
         seconds=job.seconds_by_phase,

@@ -20,6 +20,7 @@ _STRUCTURED = (
     "shots",
     "loras",
     "metadata",
+    "webhook",
     "output",
     "input_reference",
     "video",

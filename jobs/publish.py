@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from jobs import aws
-from jobs.events import EVENT_SOURCE, EventDetail
+from jobs.events import EVENT_SOURCE, WEBHOOK_DISABLED, EventDetail, WebhookDisabledDetail
 
 MAX_ENTRIES = 10  # PutEvents takes ten entries,
 MAX_BYTES = 900_000  # and 1 MB with all of them
@@ -18,13 +20,17 @@ class PublishError(Exception):
 
 def publish(bus: str, details: Iterable[EventDetail]) -> None:
     """Put every event, in order. Raises PublishError once entries fail repeatedly."""
-    for batch in batches([_entry(bus, detail) for detail in details]):
+    for batch in batches([_entry(bus, detail.type.value, detail) for detail in details]):
         _put(batch)
 
 
-def _entry(bus: str, detail: EventDetail) -> dict[str, Any]:
-    body = detail.model_dump_json(exclude_none=False)
-    return {"EventBusName": bus, "Source": EVENT_SOURCE, "DetailType": detail.type.value, "Detail": body}
+def publish_disabled(bus: str, detail: WebhookDisabledDetail) -> None:
+    """Tell that a webhook was disabled. Raises PublishError."""
+    _put([_entry(bus, WEBHOOK_DISABLED, detail)])
+
+
+def _entry(bus: str, detail_type: str, detail: BaseModel) -> dict[str, Any]:
+    return {"EventBusName": bus, "Source": EVENT_SOURCE, "DetailType": detail_type, "Detail": detail.model_dump_json()}
 
 
 def batches(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from jobs.webhooks.types import DEFAULT_TYPES, NamedType, WebhookType, is_secret
+
 MAX_TEXT_CHARS = 20_000  # of any one text, whatever the model allows: a job record must fit DynamoDB's 400 KB item
 MAX_SHOTS = 50
 MAX_LORAS = 4
@@ -87,6 +89,20 @@ class SourceVideo(BaseModel):
     num_frames: Annotated[int, Field(gt=0)]
 
 
+def _strong(secret: str) -> str:
+    if not is_secret(secret):
+        raise ValueError("must be 'whsec_' and the base64 of 24 to 64 bytes")
+    return secret
+
+
+class RequestWebhook(_Strict):
+    """A URL that is told of this one video, signed (Standard Webhooks) by the caller's own secret."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    secret: Annotated[str, Field(max_length=100, repr=False), AfterValidator(_strong)]
+    event_types: Annotated[list[NamedType], Field(min_length=1, max_length=len(WebhookType))] = list(DEFAULT_TYPES)
+
+
 Metadata = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
     Field(max_length=MAX_METADATA),
@@ -115,6 +131,7 @@ class RequestBody(_Strict):
     priority: Priority = "normal"
     deadline: Annotated[int, Field(gt=0, le=2**40)] | None = None
     metadata: Metadata | None = None
+    webhook: RequestWebhook | None = None
     output: OutputBody = OutputBody()
 
 
@@ -165,6 +182,7 @@ class VideoRequest(BaseModel):
     priority: Priority = "normal"
     deadline: int | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    webhook: RequestWebhook | None = None
     output: OutputBody = OutputBody()
 
     @property

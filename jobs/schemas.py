@@ -7,7 +7,16 @@ from typing import Any
 
 from jobs.drop.receipt import Accepted, Receipt, ReceiptSource, rejected
 from jobs.errors import RequestError
-from jobs.events import EVENT_SOURCE, REQUESTED, EventDetail, EventType, RequestedDetail, changes
+from jobs.events import (
+    EVENT_SOURCE,
+    REQUESTED,
+    WEBHOOK_DISABLED,
+    EventDetail,
+    EventType,
+    RequestedDetail,
+    WebhookDisabledDetail,
+    changes,
+)
 from jobs.job import Estimate, Job, JobError, Outputs, Source
 from jobs.request import VideoRequest
 from jobs.s3_keys import asset
@@ -28,6 +37,8 @@ def files() -> dict[str, str]:
         "receipt.schema.json": _schema(Receipt.model_json_schema(mode="serialization")),
         "receipt.example.json": _text(_receipt().model_dump(mode="json")),
         "video-requested.example.json": _text(_requested()),
+        "webhook-disabled.schema.json": _schema(WebhookDisabledDetail.model_json_schema(mode="serialization")),
+        "webhook-disabled.example.json": _text(_disabled()),
     }
     for kind, event in examples().items():
         found[f"video-{kind.word}.schema.json"] = _schema(_detail_schema(kind))
@@ -113,6 +124,19 @@ def _outputs() -> Outputs:
 def _requested() -> dict[str, Any]:
     detail = {"version": "1", "request_id": "order-4711", "model": "wan-mini", "prompt": "a blue square"}
     return {"source": "my.application", "detail-type": REQUESTED, "detail": detail}
+
+
+def _disabled() -> dict[str, Any]:
+    webhook_id = "whe_01KAVZ3D7Q8YB5N2M4T6W9XECR"
+    detail = WebhookDisabledDetail(
+        event_id=f"{webhook_id}:disabled:{int(_T0)}",
+        owner="default",
+        webhook_id=webhook_id,
+        url="https://example.org/hooks/video",
+        reason="Every delivery failed for 5 days.",
+        failing_since=int(_T0),
+    )
+    return {"source": EVENT_SOURCE, "detail-type": WEBHOOK_DISABLED, "detail": detail.model_dump(mode="json")}
 
 
 def _event(kind: EventType, detail: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     asg_name: str
     instance_types: tuple[str, ...]  # JSON: what the fleet may consist of
     default_model: str  # of requests that name none
+    # JSON, CIDR: where a webhook may lead although it is not the public internet. None, unless the operator says so.
+    trusted_networks: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)

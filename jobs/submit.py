@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs import clock, idempotency
+from jobs.addresses import FetchError, check
 from jobs.errors import IdempotencyConflict, JobNotFound, RequestError
 from jobs.ids import new_job_id
 from jobs.images import ImageReader, ImageSink
@@ -29,7 +30,8 @@ Admission = Callable[[VideoRequest], Estimate]
 
 @dataclass(frozen=True, kw_only=True)
 class Submitter:
-    """Accepts requests. `admit` estimates or refuses, `read_image` gets an input image, `keep_image` stores it."""
+    """Accepts requests. `admit` estimates or refuses, `read_image` gets an input image, `keep_image` stores it,
+    `check_url` raises FetchError for a webhook that must not be reached."""
 
     store: JobStore
     queues: JobQueues
@@ -37,6 +39,7 @@ class Submitter:
     read_image: ImageReader
     keep_image: ImageSink
     default_model: str
+    check_url: Callable[[str], object] = check
     now: Callable[[], float] = clock.now
 
     def submit(
@@ -95,6 +98,7 @@ class Submitter:
         now = self.now()
         request = resolve(body, default_model=self.default_model, now=now, derived=derived)
         estimate = self.admit(request)
+        self._check_webhook(request)
         # Last, so that a refused request leaves nothing behind.
         given = given_image(body)
         if given is not None:
@@ -116,6 +120,14 @@ class Submitter:
             remixed_from_video_id=origin.video_id if origin is not None and origin.kind == "remix" else None,
             origin=origin,
         )
+
+    def _check_webhook(self, request: VideoRequest) -> None:
+        if request.webhook is None:
+            return
+        try:
+            self.check_url(request.webhook.url)
+        except FetchError as error:
+            raise RequestError(str(error), param="webhook.url", code="invalid_url") from error
 
     def _record(self, job: Job, key: "_Key") -> bool:
         unique = key.given is not None

@@ -32,7 +32,8 @@ _CODES = {
     "string_too_long": "string_above_max_length",
     "too_long": "array_above_max_length",
 }
-_PYDANTIC_PARTS = {"str", "float", "[key]", "constrained-str", "VideoReference"}  # the arms of a union, the key of a mapping
+# The arms of a union, the key of a mapping.
+_PYDANTIC_PARTS = {"str", "float", "[key]", "constrained-str", "VideoReference"}
 _TYPE_ERROR = re.compile(r"_type$|_from_float$|^string_unicode$")
 
 
@@ -154,6 +155,7 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         priority=body.priority,
         deadline=body.deadline,
         metadata=body.metadata or {},
+        webhook=body.webhook,
         output=body.output,
     )
 

@@ -14,6 +14,7 @@ from jobs.settings import settings
 from jobs.source_video import SourceVideos
 from jobs.store import JobStore
 from jobs.submit import Submitter
+from lambdas import webhook_services
 
 
 @cache
@@ -68,6 +69,7 @@ def submitter() -> Submitter:
         read_image=images().read,
         keep_image=images().keep,
         default_model=settings().default_model,
+        check_url=webhook_services.gate().check,
     )
 
 

@@ -8,13 +8,16 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs.errors import JobNotFound, RequestError, WriteContention
+from jobs.webhooks.store import WebhookNotFound
 from lambdas.api import fleet, models, openapi_route, videos
 from lambdas.api.http import ApiError, error_answer, request_error_answer
+from lambdas.api.webhooks import router as webhook_router
 
 logger = Logger()
 app = APIGatewayHttpResolver()
 for part in (models, videos, fleet, openapi_route):  # models first: `/v1/videos/estimate` is no video's id
     app.include_router(part.router)
+app.include_router(webhook_router)
 
 
 def _on_request_error(error: RequestError) -> Response[str]:
@@ -28,6 +31,10 @@ def _on_api_error(error: ApiError) -> Response[str]:
 def _on_job_not_found(_error: JobNotFound) -> Response[str]:
     # The id is not repeated: it is the caller's text.
     return error_answer(404, "No video with this id.", code="video_not_found", param="video_id")
+
+
+def _on_webhook_not_found(_error: WebhookNotFound) -> Response[str]:
+    return error_answer(404, "No webhook with this id.", code="webhook_not_found", param="webhook_id")
 
 
 def _on_contention(_error: WriteContention) -> Response[str]:
@@ -46,6 +53,7 @@ def _on_anything_else(error: Exception) -> Response[str]:
 app.exception_handler(RequestError)(_on_request_error)
 app.exception_handler(ApiError)(_on_api_error)
 app.exception_handler(JobNotFound)(_on_job_not_found)
+app.exception_handler(WebhookNotFound)(_on_webhook_not_found)
 app.exception_handler(WriteContention)(_on_contention)
 app.exception_handler(Exception)(_on_anything_else)
 app.not_found(_on_unknown_route)

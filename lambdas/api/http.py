@@ -3,16 +3,19 @@
 import base64
 import binascii
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from pydantic import BaseModel, ValidationError
 
 from jobs.errors import IdempotencyConflict, RequestError
 from jobs.form import from_multipart, from_urlencoded
 from jobs.json_text import NotJson, decode_json
+from jobs.validation import check_depth, request_error
 
 JSON = "application/json"
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Body(NamedTuple):
@@ -70,6 +73,18 @@ def read_body(event: APIGatewayProxyEventV2) -> Body:
         raise RequestError("The body is not UTF-8.", code="invalid_json") from error
     except NotJson as error:
         raise RequestError(str(error), code="invalid_json") from error
+
+
+def read_model(event: APIGatewayProxyEventV2, model: type[Model]) -> Model:
+    """The body as `model`; no body at all is an empty one. Raises RequestError naming the field."""
+    body = read_body(event) if event.get("body") else Body({}, texts=False)
+    if not isinstance(body.raw, dict):
+        raise RequestError("The body must be a JSON object.", code="invalid_type")
+    check_depth(body.raw)
+    try:
+        return model.model_validate(body.raw, strict=None if not body.texts else False)
+    except ValidationError as error:
+        raise request_error(error) from error
 
 
 def _bytes(event: APIGatewayProxyEventV2) -> bytes:

@@ -14,6 +14,7 @@ from jobs.request import RequestBody
 from jobs.s3_keys import ASSET_FILES
 from jobs.states import State
 from jobs.view import VideoView
+from lambdas.api.openapi_admin import BODIES, SHOWN, whole
 from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
 from lambdas.api.views import (
     ErrorView,
@@ -49,7 +50,10 @@ _ERRORS = {
 def document() -> dict[str, Any]:
     """The whole document."""
     shown, schemas = models_json_schema(
-        [(RequestBody, "validation"), *((model, "serialization") for model in _SHOWN)],
+        [
+            *((body, "validation") for body in (RequestBody, *BODIES)),
+            *((model, "serialization") for model in (*_SHOWN, *SHOWN)),
+        ],
         ref_template="#/components/schemas/{model}",
     )
     del shown
@@ -62,7 +66,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
-        "paths": _paths(),
+        "paths": whole(_paths()),
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "schemas": dict(sorted(schemas["$defs"].items())),

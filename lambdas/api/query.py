@@ -44,6 +44,15 @@ def list_query(query: Mapping[str, str]) -> ListQuery:
     )
 
 
+def page_query(query: Mapping[str, str]) -> tuple[str | None, int]:
+    """`after` and `limit` of a list that is short enough to be read whole. Raises RequestError."""
+    unknown = set(query) - {"after", "limit"}
+    if unknown:
+        name = min(unknown)[:60]
+        raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+    return query.get("after"), _limit(query.get("limit"))
+
+
 def _order(text: str) -> Order:
     if text == "asc":
         return "asc"

@@ -1,0 +1,110 @@
+"""The part of the OpenAPI description that is about webhooks, and what every operation can answer."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from jobs.webhooks.endpoint import RotateBody, TestBody, WebhookBody, WebhookUpdate
+from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
+from lambdas.api.webhook_views import (
+    DeliveryListView,
+    EventTypesView,
+    WebhookDeletedView,
+    WebhookListView,
+    WebhookTestView,
+    WebhookView,
+)
+
+BODIES: tuple[type[BaseModel], ...] = (RotateBody, TestBody, WebhookBody, WebhookUpdate)
+SHOWN: tuple[type[BaseModel], ...] = (
+    DeliveryListView,
+    EventTypesView,
+    WebhookDeletedView,
+    WebhookListView,
+    WebhookTestView,
+    WebhookView,
+)
+_ERRORS = {
+    400: "Bad request; `param` names the field",
+    401: "No API key, or not a valid one",
+    404: "Not there, or another owner's",
+    429: "Too many requests at once",
+    500: "The server had an error",
+}
+
+
+def whole(paths: dict[str, Any]) -> dict[str, Any]:
+    """The paths with those of webhooks."""
+    return {**paths, **_webhooks("/v1/webhooks", ""), **_webhooks("/v1/webhook_endpoints", "Endpoint"), **_types()}
+
+
+def _webhooks(base: str, suffix: str) -> dict[str, Any]:
+    """The same operations stand under two paths: ours, and the one that the openai SDK has."""
+    one = [_parameter("webhook_id", "path")]
+    return {
+        base: {
+            "post": _operation(f"createWebhook{suffix}", "Tell a URL", WebhookView, (400, 429), body=WebhookBody),
+            "get": _operation(f"listWebhooks{suffix}", "The webhooks", WebhookListView, (400,), _page()),
+        },
+        f"{base}/{{webhook_id}}": {
+            "get": _operation(f"retrieveWebhook{suffix}", "One webhook", WebhookView, (404,), one),
+            "post": _operation(
+                f"updateWebhook{suffix}", "Change it", WebhookView, (400, 404, 429), one, body=WebhookUpdate
+            ),
+            "delete": _operation(f"deleteWebhook{suffix}", "Delete it", WebhookDeletedView, (404,), one),
+        },
+        f"{base}/{{webhook_id}}/rotate_secret": {
+            "post": _operation(
+                f"rotateSecret{suffix}", "A new secret", WebhookView, (400, 404, 429), one, body=RotateBody
+            )
+        },
+        f"{base}/{{webhook_id}}/test": {
+            "post": _operation(
+                f"testWebhook{suffix}", "Send a made-up event now", WebhookTestView, (400, 404), one, body=TestBody
+            )
+        },
+        f"{base}/{{webhook_id}}/deliveries": {
+            "get": _operation(f"listDeliveries{suffix}", "The delivery log", DeliveryListView, (404,), one)
+        },
+    }
+
+
+def _types() -> dict[str, Any]:
+    types = _operation("webhookEventTypes", "What can be subscribed to", EventTypesView, ())
+    return {"/v1/webhook_event_types": {"get": types}}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    shown: type[BaseModel],
+    errors: tuple[int, ...],
+    parameters: list[dict[str, Any]] | None = None,
+    *,
+    body: type[BaseModel] | None = None,
+) -> dict[str, Any]:
+    statuses = (*errors, 401, 500)
+    answers = {"200": _answer(summary, shown.__name__)}
+    answers |= {str(status): _answer(_ERRORS[status], "ErrorView") for status in sorted(statuses)}
+    operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": answers}
+    if parameters:
+        operation["parameters"] = parameters
+    if body is not None:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
+        needed = any(field.is_required() for field in body.model_fields.values())
+        operation["requestBody"] = {"required": needed, "content": content}
+    return operation
+
+
+def _answer(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
+def _page() -> list[dict[str, Any]]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    return [_parameter("after", "query"), _parameter("limit", "query", limit)]
+
+
+def _parameter(name: str, where: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema or {"type": "string"}}
