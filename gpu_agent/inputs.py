@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from gpu_agent.checkpoints import CheckpointStore
+from gpu_agent.worker.extension import SourceUnusable, input_frame
 from jobs import s3_keys
 from jobs.job import Job
 from models import catalog
@@ -18,17 +19,19 @@ if TYPE_CHECKING:
 
 
 class InputMissing(Exception):
-    """A file that the request names is not in the bucket: the job can never succeed."""
+    """A file that the request names is not in the bucket, or not what it was: the job can never succeed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The files of one job in `directory`, fetched ahead of its start. `resume` is the checkpoint of `resume_step`."""
+    """The files of one job in `directory`, fetched ahead of its start. `resume` is the checkpoint of `resume_step`,
+    `before` the video whose frames come before the generated ones."""
 
     directory: Path
     request: GenerationRequest
     resume: Path | None
     resume_step: int
+    before: Path | None = None
 
 
 class InputFetcher:
@@ -47,6 +50,11 @@ class InputFetcher:
         # Two slots may reserve the same job; the one that comes too late clears its own folder alone.
         directory = directory or Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
         image = self._download(job.request.image, directory) if job.request.image else None
+        before = None
+        if job.request.video is not None:
+            video = self._download(job.request.video.key, directory)
+            image = _frame(video, job)
+            before = video if job.request.video.use == "extend" else None
         loras = tuple(
             LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)
             for lora in job.request.loras
@@ -57,6 +65,7 @@ class InputFetcher:
             request=generation_request(job, image=image, loras=loras),
             resume=resume,
             resume_step=job.checkpoint_step if resume else 0,
+            before=before,
         )
 
     def _download(self, key: str, directory: Path) -> Path:
@@ -68,6 +77,13 @@ class InputFetcher:
                 raise InputMissing(f"{key} is not in the bucket any more") from error
             raise
         return path
+
+
+def _frame(video: Path, job: Job) -> Path:
+    try:
+        return input_frame(video, job.request, video.with_suffix(".png"))
+    except SourceUnusable as error:
+        raise InputMissing(str(error)) from error
 
 
 def generation_request(job: Job, *, image: Path | None, loras: tuple[LoraRef, ...]) -> GenerationRequest:
@@ -94,7 +110,7 @@ def generation_request(job: Job, *, image: Path | None, loras: tuple[LoraRef, ..
 
 def total_frames(job: Job) -> int:
     """Frames of the finished video: all shots together. A model with native shots counts them as one video."""
-    shots = job.request.shots
+    shots, before = job.request.shots, job.request.frames_before
     if not shots or catalog.get(job.model).multi_shot == "native":
-        return job.request.num_frames
-    return sum(shot.num_frames or job.request.num_frames for shot in shots)
+        return before + job.request.num_frames
+    return before + sum(shot.num_frames or job.request.num_frames for shot in shots)

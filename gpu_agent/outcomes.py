@@ -133,9 +133,9 @@ class Outcomes:
                 return None
         return Outputs(
             bucket=self._bucket,
-            video=s3_keys.asset(held.id, held.attempt, "video"),
-            thumbnail=s3_keys.asset(held.id, held.attempt, "thumbnail"),
-            spritesheet=s3_keys.asset(held.id, held.attempt, "spritesheet"),
+            video=_key(held, "video"),
+            thumbnail=_key(held, "thumbnail"),
+            spritesheet=_key(held, "spritesheet"),
             width=encoded.width,
             height=encoded.height,
             num_frames=encoded.num_frames,
@@ -145,8 +145,8 @@ class Outcomes:
         )
 
     def _put(self, held: HeldJob, variant: s3_keys.Asset, path: Path) -> bool:
-        key = s3_keys.asset(held.id, held.attempt, variant)
-        content_type = {"ContentType": s3_keys.ASSET_TYPES[variant]}
+        key = _key(held, variant)
+        content_type = {"ContentType": s3_keys.CONTENT_TYPES[Path(key).suffix]}
         self._s3.upload_file(str(path), self._bucket, key, ExtraArgs=content_type)
         return True
 
@@ -199,3 +199,7 @@ class Outcomes:
                 logger.warning("write failed, trying again", extra={"turn": turn, "error": repr(error)})
                 time.sleep(min(RETRY_MAX_S, RETRY_BASE_S * 2.0**turn))
         return None
+
+
+def _key(held: HeldJob, variant: s3_keys.Asset) -> str:
+    return s3_keys.asset(held.id, held.attempt, variant, held.job.request.output.codec)

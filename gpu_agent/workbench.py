@@ -177,6 +177,9 @@ class Workbench:
                 total_frames=total_frames(held.job),
                 plan=plan,
                 codec=held.job.request.output.codec,
+                upscale=held.job.request.output.upscale,
+                interpolate=held.job.request.output.interpolate,
+                before=inputs.before,
             )
         )
 

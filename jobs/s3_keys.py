@@ -3,17 +3,15 @@
 import hashlib
 from typing import Literal
 
+from jobs.request import Codec
+
 INBOX = "inbox/"
 OUTBOX = "outbox/"
 MAX_KEY_BYTES = 1024  # S3's limit on a key, in UTF-8 bytes
 
 Asset = Literal["video", "thumbnail", "spritesheet"]
-ASSET_FILES: dict[Asset, str] = {
-    "video": "video.mp4",
-    "thumbnail": "thumbnail.jpg",
-    "spritesheet": "spritesheet.jpg",
-}
-ASSET_TYPES: dict[Asset, str] = {"video": "video/mp4", "thumbnail": "image/jpeg", "spritesheet": "image/jpeg"}
+ASSETS: tuple[Asset, ...] = ("video", "thumbnail", "spritesheet")
+CONTENT_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".jpg": "image/jpeg"}
 
 
 def job_prefix(job_id: str) -> str:
@@ -21,9 +19,16 @@ def job_prefix(job_id: str) -> str:
     return f"videos/{job_id}/"
 
 
-def asset(job_id: str, attempt: int, variant: Asset) -> str:
+def asset_file(variant: Asset, codec: Codec = "h264") -> str:
+    """The name of a finished file: stills are JPEGs, ProRes comes in a MOV, all else in an MP4."""
+    if variant != "video":
+        return f"{variant}.jpg"
+    return "video.mov" if codec == "prores" else "video.mp4"
+
+
+def asset(job_id: str, attempt: int, variant: Asset, codec: Codec = "h264") -> str:
     """The key of one finished file of one attempt."""
-    return f"videos/{job_id}/{attempt}/{ASSET_FILES[variant]}"
+    return f"videos/{job_id}/{attempt}/{asset_file(variant, codec)}"
 
 
 def checkpoint_prefix(job_id: str) -> str:
@@ -82,7 +87,7 @@ def rejected_receipt(identity: str) -> str:
     return f"{OUTBOX}rejected/{identity}.receipt.json"
 
 
-def outbox_result(inbox_key: str, line: int, nth: int, extension: Literal["mp4", "jpg", "json"]) -> str:
+def outbox_result(inbox_key: str, line: int, nth: int, extension: str) -> str:
     """Video, thumbnail or result file (the job as the API shows it) of the prompt on `line` of a dropped file.
 
     `nth` tells apart the requests that begin on one line: the second one's video is `<file name>.<line>-2.mp4`."""

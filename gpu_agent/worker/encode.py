@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gpu_agent.worker.channel import Channel
+from gpu_agent.worker.extension import decoded
 from gpu_agent.worker.failures import classify, describe
 from gpu_agent.worker.protocol import FailureKind, JobFailed, RunJob, VideoEncoded
-from jobs.s3_keys import ASSET_FILES
+from jobs.s3_keys import asset_file
 
 if TYPE_CHECKING:
     from models.interface import Frame
@@ -27,6 +28,7 @@ class EncodingJob:
         self._job = job
         self._channel = channel
         self._frames: queue.SimpleQueue[Frame | _Abandoned | None] = queue.SimpleQueue()
+        self._given_up = threading.Event()
         self._ended_s = time.monotonic()
         threading.Thread(target=self._run, name=f"encode-{job.job_id}", daemon=True).start()
 
@@ -39,7 +41,19 @@ class EncodingJob:
         self._frames.put(None)
 
     def abandon(self) -> None:
+        self._given_up.set()
         self._frames.put(_Abandoned())
+
+    def _whole(self) -> Iterator["Frame"]:
+        """What the finished video shows: what came before, then what is generated."""
+        generated = self._incoming()
+        if self._job.before is not None:
+            for frame in decoded(self._job.before):
+                if self._given_up.is_set():
+                    raise _Abandoned
+                yield frame
+            next(generated, None)  # the model's version of the frame just shown
+        yield from generated
 
     def _incoming(self) -> Iterator["Frame"]:
         while (frame := self._frames.get()) is not None:
@@ -72,20 +86,22 @@ class EncodingJob:
 
         folder = self._job.directory
         written = write_video(
-            self._incoming(),
-            folder / ASSET_FILES["video"],
+            self._whole(),
+            folder / asset_file("video", self._job.codec),
             fps=self._job.request.fps,
             num_frames=self._job.total_frames,
             codec=self._job.codec,
-            thumbnail=folder / ASSET_FILES["thumbnail"],
-            spritesheet=folder / ASSET_FILES["spritesheet"],
+            upscale=self._job.upscale,
+            interpolate=self._job.interpolate,
+            thumbnail=folder / asset_file("thumbnail"),
+            spritesheet=folder / asset_file("spritesheet"),
         )
         return VideoEncoded(
             job_id=self._job.job_id,
             attempt=self._job.attempt,
             video=written.path,
-            thumbnail=folder / ASSET_FILES["thumbnail"],
-            spritesheet=folder / ASSET_FILES["spritesheet"],
+            thumbnail=folder / asset_file("thumbnail"),
+            spritesheet=folder / asset_file("spritesheet"),
             width=written.width,
             height=written.height,
             num_frames=written.num_frames,

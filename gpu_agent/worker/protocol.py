@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gpu_agent.cadence import Cadence
+from jobs.request import Codec
 from models.interface import GenerationRequest, Phase
 from models.placement import Plan
 
@@ -42,8 +43,8 @@ class SlotSpec:
 class RunJob:
     """Generate `request` into `directory`, which exists; go on from the checkpoint file `resume` if there is one.
 
-    `total_frames` is the length of the finished video, all shots together. `plan` says where the networks lie; None
-    leaves it to the model.
+    `total_frames` is the length of the finished video before interpolation, all shots together, and the frames of the
+    video `before` but for one. `plan` says where the networks lie; None leaves it to the model.
     """
 
     job_id: str
@@ -54,7 +55,10 @@ class RunJob:
     cadence: Cadence
     total_frames: int
     plan: Plan | None = None
-    codec: str = "h264"
+    codec: Codec = "h264"
+    upscale: int = 1
+    interpolate: int = 1
+    before: Path | None = None
 
 
 class StopWhy(StrEnum):

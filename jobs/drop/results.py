@@ -14,8 +14,9 @@ def deliver(job: Job) -> list[str]:
         return []
     written: list[str] = []
     if job.outputs is not None:
+        suffix = job.outputs.video.rpartition(".")[2]
         copies = (
-            (job.outputs.video, s3_keys.outbox_result(source.key, source.line, source.nth, "mp4")),
+            (job.outputs.video, s3_keys.outbox_result(source.key, source.line, source.nth, suffix)),
             (job.outputs.thumbnail, s3_keys.outbox_result(source.key, source.line, source.nth, "jpg")),
         )
         for original, copy in copies:

@@ -5,7 +5,7 @@ import time
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from jobs import aws, clock, s3_keys
+from jobs import aws, clock
 from jobs.assets import delete_assets
 from jobs.errors import RequestError
 from jobs.eta import eta_seconds, poll_after_ms
@@ -86,12 +86,13 @@ def content(video_id: str) -> Response[str]:
     if job.outputs is None:
         message = f"The video is not ready: its status is '{job.status}'."
         raise RequestError(message, code="video_not_ready")
-    name = f"{job.id}{s3_keys.ASSET_FILES[kind].removeprefix(kind)}"
+    key: str = getattr(job.outputs, kind)
+    name = f"{job.id}.{key.rpartition('.')[2]}"
     url = aws.s3().generate_presigned_url(
         "get_object",
         Params={
             "Bucket": job.outputs.bucket,
-            "Key": getattr(job.outputs, kind),
+            "Key": key,
             "ResponseContentDisposition": f'inline; filename="{name}"',
         },
         ExpiresIn=URL_LIFETIME_S,
