@@ -12,7 +12,7 @@ METHODS = {"get", "post", "delete", "put", "patch"}
 def described() -> set[tuple[str, str]]:
     paths = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     return {
-        (method.upper(), re.sub(r"\{[^}]+\}", "{id}", path))
+        (method.upper(), re.sub(r"\{[^}]+\}", "{id}", path).replace("/webhook_endpoints", "/webhooks"))
         for path, operations in paths.items()
         for method in operations.keys() & METHODS
     }
