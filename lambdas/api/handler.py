@@ -9,13 +9,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs.errors import JobNotFound, RequestError, WriteContention
 from jobs.webhooks.store import WebhookNotFound
-from lambdas.api import fleet, models, openapi_route, videos
+from lambdas.api import derived, fleet, models, openapi_route, videos
 from lambdas.api.http import ApiError, error_answer, request_error_answer
 from lambdas.api.webhooks import router as webhook_router
 
 logger = Logger()
 app = APIGatewayHttpResolver()
-for part in (models, videos, fleet, openapi_route):  # models first: `/v1/videos/estimate` is no video's id
+for part in (models, derived, videos, fleet, openapi_route):  # models first: `/v1/videos/estimate` is no video's id
     app.include_router(part.router)
 app.include_router(webhook_router)
 

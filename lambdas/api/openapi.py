@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from jobs.ids import JOB_ID_PATTERN
-from jobs.request import RequestBody
-from jobs.s3_keys import ASSET_FILES
+from jobs.request import EditBody, RemixBody, RequestBody
+from jobs.s3_keys import ASSETS
 from jobs.states import State
 from jobs.view import VideoView
 from lambdas.api.openapi_admin import BODIES, SHOWN, whole
@@ -37,6 +37,7 @@ _SHOWN: tuple[type[BaseModel], ...] = (
     VideoListView,
     VideoView,
 )
+_BODIES: tuple[type[BaseModel], ...] = (RequestBody, RemixBody, EditBody)
 _ERRORS = {
     400: "Bad request; `param` names the field",
     401: "No API key, or not a valid one",
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
     """The whole document."""
     shown, schemas = models_json_schema(
         [
-            *((body, "validation") for body in (RequestBody, *BODIES)),
+            *((body, "validation") for body in (*_BODIES, *BODIES)),
             *((model, "serialization") for model in (*_SHOWN, *SHOWN)),
         ],
         ref_template="#/components/schemas/{model}",
@@ -77,11 +78,20 @@ def document() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     return {
         "/v1/videos": {
-            "post": _operation("createVideo", "Make a video", VideoView, errors=(400, 401, 422, 429), body=True),
+            "post": _operation("createVideo", "Make a video", VideoView, errors=(400, 401, 422, 429), body=RequestBody),
             "get": _operation("listVideos", "List videos", VideoListView, errors=(400, 401), parameters=_list_query()),
         },
         "/v1/videos/estimate": {
-            "post": _operation("estimateVideo", "What it would take and cost", EstimateView, (400, 401), body=True)
+            "post": _operation(
+                "estimateVideo", "What it would take and cost", EstimateView, (400, 401), body=RequestBody
+            )
+        },
+        "/v1/videos/edits": {"post": _from_video("editVideo", "A new video from another's first frame", EditBody)},
+        "/v1/videos/extensions": {
+            "post": _from_video("extendVideo", "A video and what comes after it, as one", EditBody)
+        },
+        "/v1/videos/{video_id}/remix": {
+            "post": _from_video("remixVideo", "The same video by another prompt", RemixBody, [_video_id()])
         },
         "/v1/videos/{video_id}": {
             "get": _operation("retrieveVideo", "One video", VideoView, (401, 404), [_video_id()]),
@@ -107,7 +117,7 @@ def _operation(
     errors: tuple[int, ...],
     parameters: list[dict[str, Any]] | None = None,
     *,
-    body: bool = False,
+    body: type[BaseModel] | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": name,
@@ -118,16 +128,22 @@ def _operation(
         operation["parameters"] = list(parameters)
     if body:
         operation["parameters"] = [*operation.get("parameters", []), _idempotency_key(), _prefer()]
-        operation["requestBody"] = _request_body()
+        operation["requestBody"] = _request_body(body)
     return operation
 
 
-def _request_body() -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/RequestBody"}
+def _from_video(
+    name: str, summary: str, body: type[BaseModel], parameters: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    return _operation(name, summary, VideoView, (400, 401, 404, 422, 429), parameters, body=body)
+
+
+def _request_body(body: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
     form = {
         "type": "object",
-        "description": "The fields of RequestBody as texts, bracketed where nested (`loras[][name]`), or as JSON; "
-        "`input_reference` may be a file.",
+        "description": f"The fields of {body.__name__} as texts, bracketed where nested (`loras[][name]`), or as JSON; "
+        "`input_reference`, `image` and `video` may be files.",
         "properties": {"prompt": {"type": "string"}, "input_reference": {"type": "string"}},
     }
     return {
@@ -146,7 +162,7 @@ def _json_response(description: str, schema: str) -> dict[str, Any]:
 
 
 def _content() -> dict[str, Any]:
-    variant = _parameter("variant", "query", {"type": "string", "enum": list(ASSET_FILES), "default": "video"})
+    variant = _parameter("variant", "query", {"type": "string", "enum": list(ASSETS), "default": "video"})
     return {
         "operationId": "videoContent",
         "summary": "The finished file, by a redirect to a signed URL",

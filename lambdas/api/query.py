@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jobs.errors import RequestError
 from jobs.ids import is_job_id
-from jobs.s3_keys import ASSET_FILES, Asset
+from jobs.s3_keys import ASSETS, Asset
 from jobs.states import State
 from jobs.store import Order
 
@@ -88,7 +88,7 @@ def prefer_wait(header: str) -> int:
 def variant(query: Mapping[str, str]) -> Asset:
     """Which file of a video is asked for. Raises RequestError."""
     text = query.get("variant", "video")
-    for known in ASSET_FILES:
+    for known in ASSETS:
         if text == known:
             return known
-    raise RequestError(f"Invalid 'variant': one of {', '.join(ASSET_FILES)}.", param="variant")
+    raise RequestError(f"Invalid 'variant': one of {', '.join(ASSETS)}.", param="variant")
