@@ -48,7 +48,9 @@ class InputFetcher:
 
         Raises InputMissing, what S3 raises, and OSError for a full disk."""
         # Two slots may reserve the same job; the one that comes too late clears its own folder alone.
-        directory = directory or Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
+        if directory is None:
+            self._scratch.mkdir(parents=True, exist_ok=True)  # a cleaner of temporary files may have been here
+            directory = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
         image = self._download(job.request.image, directory) if job.request.image else None
         before = None
         if job.request.video is not None:

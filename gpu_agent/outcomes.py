@@ -4,9 +4,7 @@ All run outside the slot's thread, so that the GPU goes on with the next job. A 
 the attempt without a trace: it was another's job by then.
 """
 
-import itertools
 import shutil
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,13 +14,13 @@ from gpu_agent.checkpoints import CheckpointStore
 from gpu_agent.held import Hands, HeldJob
 from gpu_agent.lease import Lease
 from gpu_agent.logs import about_job, logger
-from gpu_agent.loops import PASSING_ERRORS
 from gpu_agent.metrics import count, seconds, size_bytes
+from gpu_agent.retrying import Hopeless, insist
 from gpu_agent.source import WorkSource
 from gpu_agent.timing import Stopwatch
 from gpu_agent.worker.protocol import JobFailed, VideoEncoded
 from jobs import s3_keys
-from jobs.errors import FenceLost, WriteContention
+from jobs.errors import FenceLost
 from jobs.job import Job, JobError, Outputs
 from jobs.states import State, is_terminal
 from jobs.store import JobStore
@@ -30,9 +28,6 @@ from jobs.store import JobStore
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-RETRIED = (*PASSING_ERRORS, WriteContention)
-RETRY_BASE_S = 0.5
-RETRY_MAX_S = 10.0
 RETRIES_WITHOUT_LEASE = 5
 
 Answer = TypeVar("Answer")
@@ -63,8 +58,12 @@ class Outcomes:
     def completed(self, held: HeldJob, lease: Lease, encoded: VideoEncoded) -> None:
         """Upload the files under this attempt's own keys, then complete the job by one write."""
         watch = Stopwatch()
-        with about_job(held.id, held.attempt):
-            outputs = self._upload(held, encoded)
+        try:
+            with about_job(held.id, held.attempt):
+                outputs = self._upload(held, encoded)
+        except Hopeless as error:
+            self.crashed(held, lease, f"uploading: {error}")
+            return
         if outputs is None:
             self.dropped(held, lease)
             return
@@ -157,48 +156,47 @@ class Outcomes:
 
     def _end_logged(self, held: HeldJob, lease: Lease, write: Callable[[], Job] | None) -> None:
         try:
-            job = self._insist(held, write) if write else None
+            job = self._written(held, lease, write) if write else None
             lease.release()
-            self._insist(None, partial(self._settle, held, job))
+            self._tidy(partial(self._settle, held, job))
             if job is not None and is_terminal(job.status):
                 logger.info("job ended", extra={"status": job.status, "seconds_by_phase": held.seconds_by_phase})
-                self._insist(None, partial(self._discard_checkpoints, held.id))
+                self._tidy(partial(self._checkpoints.discard_all, held.id))
         except FenceLost:
             lease.release()
             logger.warning("the end of a lost attempt was refused")
-            self._insist(None, partial(self._settle, held, None))
+            self._tidy(partial(self._settle, held, None))
         finally:
             lease.release()
             shutil.rmtree(held.directory, ignore_errors=True)
             self._hands.done(held)
 
-    def _settle(self, held: HeldJob, job: Job | None) -> bool:
+    def _written(self, held: HeldJob, lease: Lease, write: Callable[[], Job]) -> Job | None:
+        """The job after `write`, None when the attempt was lost. An end that can never be written is a crash."""
+        try:
+            return self._insist(held, write)
+        except Hopeless as error:
+            logger.exception("the end cannot be written")
+            return self._insist(held, partial(self._record_crash, held, lease, str(error)))
+
+    def _settle(self, held: HeldJob, job: Job | None) -> None:
         if job is not None and job.status is State.QUEUED:
             self._source.send_back(job, held.message)
         elif job is not None and job.status is State.FAILED and job.attempts[-1].outcome == "crashed":
             self._source.bury(job, held.message, reason=job.error.message if job.error else "worker crashed")
         else:
             self._source.settle(held.message)
-        return True
 
-    def _discard_checkpoints(self, job_id: str) -> bool:
-        self._checkpoints.discard_all(job_id)
-        return True
+    def _insist(self, held: HeldJob, action: Callable[[], Answer]) -> Answer | None:
+        """Try again while the attempt is ours; None once it is lost."""
+        return insist(action, given_up=lambda _turn: held.lost.is_set())
 
-    def _insist(self, held: HeldJob | None, action: Callable[[], Answer]) -> Answer | None:
-        """Try again through passing errors: as long as the attempt is ours, or RETRIES_WITHOUT_LEASE times without one.
-
-        None when given up; what the action stood for is then left to the lease's end and the sweeper.
-        """
-        for turn in itertools.count():
-            if (held is not None and held.lost.is_set()) or (held is None and turn >= RETRIES_WITHOUT_LEASE):
-                return None
-            try:
-                return action()
-            except RETRIED as error:
-                logger.warning("write failed, trying again", extra={"turn": turn, "error": repr(error)})
-                time.sleep(min(RETRY_MAX_S, RETRY_BASE_S * 2.0**turn))
-        return None
+    def _tidy(self, action: Callable[[], None]) -> None:
+        """What follows the end: tried a few times, then left to the lease's end, the sweeper and the bucket's rules."""
+        try:
+            insist(action, given_up=lambda turn: turn >= RETRIES_WITHOUT_LEASE)
+        except Hopeless:
+            logger.exception("not tidied up")
 
 
 def _key(held: HeldJob, variant: s3_keys.Asset) -> str:
