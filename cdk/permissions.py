@@ -63,6 +63,11 @@ class Permissions:
         self._objects(function, ["s3:GetObject", "s3:PutObject"], "outbox/*")
         self._list_bucket(function)
 
+    def webhooks(self, function: DomainFunction) -> None:
+        """Reads who wants to be told, keeps the log, tells the bus of an endpoint that it disables."""
+        function.allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"], [self.storage.table.table_arn])
+        function.allow(["events:PutEvents"], [self.events.bus.event_bus_arn])
+
     def planner(self, function: DomainFunction) -> None:
         """Reads the backlog and the Spot prices, sets the groups' sizes, keeps its record."""
         self._table(function, [*_READ, "dynamodb:PutItem"])

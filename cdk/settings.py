@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 LogRetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 3653]
@@ -62,9 +62,13 @@ class FunctionSettings(_Settings):
 
 
 class ApiSettings(_Settings):
+    """`trusted_networks` (CIDR) are where a webhook may lead although it is not the public internet: an operator's own
+    receiver. Whoever has an API key can make the functions send requests there."""
+
     throttle_rate_per_s: Annotated[int, Field(ge=1)]
     throttle_burst: Annotated[int, Field(ge=1)]
     allowed_origins: tuple[str, ...]
+    trusted_networks: tuple[IPvAnyNetwork, ...]
 
 
 class EventSettings(_Settings):

@@ -20,6 +20,7 @@ from cdk.permissions import Permissions
 from cdk.queues import JobQueues
 from cdk.settings import StackSettings
 from cdk.storage import Storage
+from cdk.webhooks import FUNCTION_TIMEOUT_S, Webhooks
 from models.catalog import all_models, get
 
 # Seconds that a function may run, where it does more than answer a request: HTTP API itself waits 30 s.
@@ -29,6 +30,7 @@ _FUNCTION_TIMEOUT_S = {
     "video_requested": 60,
     "publisher": 60,
     "outbox": 300,
+    "webhooks": FUNCTION_TIMEOUT_S,
     "planner": 60,
     "sweeper": 300,
 }
@@ -130,6 +132,11 @@ class VideoStack(Stack):
         }
 
     @property
+    def _trust(self) -> dict[str, str]:
+        """Where a webhook may lead beside the public internet."""
+        return {"REVALIDA_TRUSTED_NETWORKS": json.dumps([str(one) for one in self._settings.api.trusted_networks])}
+
+    @property
     def _limits(self) -> dict[str, str]:
         """What the planner and the sweeper keep to."""
         fleet, scaling = self._settings.fleet, self._settings.scaling
@@ -161,7 +168,7 @@ class VideoStack(Stack):
             prefix=self._settings.prefix,
             code=lambda_.Code.from_asset(lambda_bundle),
             settings=self._settings.functions,
-            environment={**self._environment, **self._limits},
+            environment={**self._environment, **self._limits, **self._trust},
         )
         self.functions = {
             name: DomainFunction(self, _pascal(name), name=name, defaults=defaults, timeout_s=timeout_s)
@@ -189,6 +196,14 @@ class VideoStack(Stack):
         self.events.on_object("Dropped", self.storage.media, "inbox/", functions["drop_folder"])
         self.events.each_minute("PlannerTick", functions["planner"])
         self.events.each_minute("SweeperTick", functions["sweeper"])
+        Webhooks(
+            self,
+            "WebhookDelivery",
+            prefix=settings.prefix,
+            bus=self.events,
+            dead_letters=self.failures,
+            function=functions["webhooks"],
+        )
         functions["publisher"].function.add_event_source(
             sources.DynamoEventSource(
                 self.storage.table,

@@ -15,7 +15,7 @@ from cdk.settings import load_settings
 from tests.template.conftest import cdk_context
 
 MAX_ZIPPED_BYTES = 20_000_000
-FUNCTIONS = ("api", "drop_folder", "video_requested", "publisher", "outbox", "planner", "sweeper")
+FUNCTIONS = ("api", "drop_folder", "video_requested", "publisher", "outbox", "webhooks", "planner", "sweeper")
 
 
 @pytest.fixture(scope="module")

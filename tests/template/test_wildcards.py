@@ -33,6 +33,7 @@ REASONS: dict[str, dict[str, str]] = {
     "VideoRequestedRole": {"*": _NO_RESOURCE, "table/index/*": _INDEXES, "media/inputs/*": _OBJECTS},
     "PublisherRole": {"*": _NO_RESOURCE},
     "OutboxRole": {"*": _NO_RESOURCE, "media/videos/*": _OBJECTS, "media/outbox/*": _OBJECTS},
+    "WebhooksRole": {"*": _NO_RESOURCE},
     "PlannerRole": {"*": _NO_RESOURCE, "table/index/*": _INDEXES, "group": _GROUP},
     "SweeperRole": {"*": _NO_RESOURCE, "table/index/*": _INDEXES},
     "FleetRole": {

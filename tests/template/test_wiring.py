@@ -13,6 +13,8 @@ from tests.template.conftest import Synthesis
 
 def _target(synthesis: Synthesis, rule: dict[str, Any]) -> str:
     (target,) = rule["Targets"]
+    if target["Arn"]["Fn::GetAtt"][0] in synthesis.of_type("AWS::SQS::Queue"):
+        return "queue"
     function = synthesis.of_type("AWS::Lambda::Function")[target["Arn"]["Fn::GetAtt"][0]]
     return str(function["Handler"])
 
@@ -60,11 +62,44 @@ def test_given_a_minute_when_it_comes_then_the_sweeper_is_called(production: Syn
     assert rule["ScheduleExpression"] == "rate(1 minute)"
 
 
-def test_given_a_change_of_the_table_when_streamed_then_the_publisher_is_called(production: Synthesis) -> None:
-    (mapping,) = production.of_type("AWS::Lambda::EventSourceMapping").values()
-    function = production.of_type("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
+def _mapping_of(synthesis: Synthesis, name: str) -> dict[str, Any]:
+    functions = synthesis.of_type("AWS::Lambda::Function")
+    (mapping,) = (
+        mapping
+        for mapping in synthesis.of_type("AWS::Lambda::EventSourceMapping").values()
+        if functions[mapping["FunctionName"]["Ref"]]["Handler"] == f"lambdas.{name}.handler.handler"
+    )
+    return mapping
 
-    assert function["Handler"] == "lambdas.publisher.handler.handler"
+
+def test_given_the_end_of_a_video_when_told_then_the_webhooks_queue_gets_it_and_its_function_one_at_a_time(
+    production: Synthesis,
+) -> None:
+    (rule,) = (
+        rule
+        for rule in production.of_type("AWS::Events::Rule").values()
+        if "Video Failed" in rule.get("EventPattern", {}).get("detail-type", [])
+        and "detail" not in rule["EventPattern"]
+    )
+    queue_id = rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]
+    mapping = _mapping_of(production, "webhooks")
+
+    assert production.of_type("AWS::SQS::Queue")[queue_id]["QueueName"] == "revalida-webhooks"
+    assert mapping["EventSourceArn"]["Fn::GetAtt"][0] == queue_id
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == 1
+
+
+def test_given_production_when_deployed_then_no_network_but_the_internet_is_trusted(production: Synthesis) -> None:
+    functions = production.of_type("AWS::Lambda::Function").values()
+    ours = [each["Environment"]["Variables"] for each in functions if each["Handler"].startswith("lambdas.")]
+
+    assert {variables["REVALIDA_TRUSTED_NETWORKS"] for variables in ours} == {"[]"}
+
+
+def test_given_a_change_of_the_table_when_streamed_then_the_publisher_is_called(production: Synthesis) -> None:
+    mapping = _mapping_of(production, "publisher")
+
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert "MaximumRetryAttempts" not in mapping  # an event is promised for every change: no giving up early

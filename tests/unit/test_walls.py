@@ -99,7 +99,9 @@ def test_models_interface_and_registry_load_no_torch_when_imported() -> None:
     assert heavy_imports(paths, at_import_only=True) == []
 
 
-@pytest.mark.parametrize("name", ["api", "drop_folder", "video_requested", "publisher", "outbox", "planner", "sweeper"])
+@pytest.mark.parametrize(
+    "name", ["api", "drop_folder", "video_requested", "publisher", "outbox", "webhooks", "planner", "sweeper"]
+)
 def test_function_loads_nothing_heavy(name: str) -> None:
     """Boto3 too: it costs more than all of ours, and is loaded with the first call that needs it."""
     heavy = sorted({*HEAVY, "numpy", "PIL", "boto3", "moto"})
