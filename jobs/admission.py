@@ -1,6 +1,6 @@
 """Can the fleet run this request, and what would it take? Asked at the door, by quotes and by `GET /v1/models`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from jobs import clock
@@ -44,17 +44,27 @@ class Admission:
     """Decides by what the fleet's instances reported of themselves, and before any has, by their published shapes."""
 
     def __init__(
-        self, *, fleet: FleetStore, instance_types: tuple[str, ...], now: Callable[[], float] = clock.now
+        self,
+        *,
+        fleet: FleetStore,
+        instance_types: tuple[str, ...],
+        acknowledged_licences: Collection[str] = (),
+        now: Callable[[], float] = clock.now,
     ) -> None:
         self.instance_types = instance_types
+        self._acknowledged = acknowledged_licences
         self._fleet = fleet
         self._now = now
         self._reports: dict[str, Abilities] = {}
         self._read_at: float | None = None
 
     def __call__(self, request: VideoRequest) -> Estimate:
-        """The request's estimate. Raises RequestError if no slot of the fleet can run it."""
-        verdict = self.verdict(catalog.get(request.model), work_of(request))
+        """The request's estimate. Raises RequestError if no slot of the fleet can run it, or its licence forbids it."""
+        spec = catalog.get(request.model)
+        refusal = catalog.licence_refusal(spec, self._acknowledged)
+        if refusal is not None:
+            raise RequestError(refusal.reason, param="model", code=refusal.code)
+        verdict = self.verdict(spec, work_of(request))
         if verdict.runnable.runnable is False:
             message = f"This fleet cannot run it: {verdict.runnable.reason}"
             raise RequestError(message, param="model", code="not_runnable")
@@ -72,6 +82,9 @@ class Admission:
     def verdict(self, spec: ModelSpec, work: Work) -> Verdict:
         """Looks at each kind of instance, those with known prices first."""
         kinds = sorted(self.instance_types, key=lambda kind: kind not in OFFERS)
+        refusal = catalog.licence_refusal(spec, self._acknowledged)
+        if refusal is not None:
+            return Verdict(Runnable(False, refusal.reason), self._options(kinds[0])[0])
         reasons: list[str] = []
         unknown: Option | None = None
         for kind in kinds:

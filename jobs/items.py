@@ -27,6 +27,15 @@ def drop_key(digest: str) -> dict[str, str]:
     return {"pk": f"DROP#{digest}", "sk": "DROP"}
 
 
+def character_key(character_id: str) -> dict[str, str]:
+    return {"pk": f"CHARACTER#{character_id}", "sk": "CHARACTER"}
+
+
+def character_order(owner: str, character_id: str) -> dict[str, str]:
+    """Index `by_owner`: an owner's characters in order of creation (ids sort by time)."""
+    return {"gsi1pk": f"CHARACTERS#{owner}", "gsi1sk": character_id}
+
+
 def instance_key(instance_id: str) -> dict[str, str]:
     return {"pk": "FLEET", "sk": f"INSTANCE#{instance_id}"}
 

@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     asg_name: str
     instance_types: tuple[str, ...]  # JSON: what the fleet may consist of
     default_model: str  # of requests that name none
+    # JSON: ids of models whose licence forbids commercial use, and which the operator answers for. None by default.
+    acknowledged_licences: tuple[str, ...] = ()
     # JSON, CIDR: where a webhook may lead although it is not the public internet. None, unless the operator says so.
     trusted_networks: tuple[str, ...] = ()
 

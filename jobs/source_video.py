@@ -56,20 +56,28 @@ class SourceVideos:
         """A video by upload id or data URL. Raises RequestError: nothing there, no video, too large."""
         data = self.read(reference, owner=owner)
         movie = read_movie(data, param="video")
-        extension, content_type = ("mov", "video/quicktime") if movie.quicktime else ("mp4", "video/mp4")
         return Source(
-            key=s3_keys.input_file(self._media.digest(data), extension),
+            key=s3_keys.input_file(self._media.digest(data), _kind(movie)[0]),
             size=Size(width=movie.width, height=movie.height),
             num_frames=movie.num_frames,
             fps=_whole_fps(movie),
-            keep=lambda: self._media.keep(data, extension, content_type),
+            keep=lambda: self.keep(data, movie),
         )
+
+    def keep(self, data: bytes, movie: Movie) -> str:
+        """Store a checked video. Returns its key."""
+        return self._media.keep(data, *_kind(movie))
 
     def read(self, reference: str, *, owner: str) -> bytes:
         """The bytes of an upload or a data URL. Raises RequestError."""
         if reference.startswith(UPLOAD_PREFIX):
             return self._media.uploaded(reference, owner=owner, max_bytes=MAX_VIDEO_BYTES, param="video")
         return data_url_bytes(reference, param="video")
+
+
+def _kind(movie: Movie) -> tuple[str, str]:
+    """File name ending and media type."""
+    return ("mov", "video/quicktime") if movie.quicktime else ("mp4", "video/mp4")
 
 
 def _whole_fps(movie: Movie) -> int:

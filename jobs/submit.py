@@ -1,9 +1,9 @@
 """The acceptance path, the same for every door: validate, recognise repeats, admit, record, send."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jobs import clock, idempotency
 from jobs.addresses import FetchError, check
@@ -13,7 +13,7 @@ from jobs.images import ImageReader, ImageSink
 from jobs.job import Estimate, Job, Source
 from jobs.origin import Derivation
 from jobs.queue import JobQueues
-from jobs.request import RequestBody, VideoRequest
+from jobs.request import LoraBody, RequestBody, VideoRequest
 from jobs.states import State
 from jobs.store import JobStore
 from jobs.validation import given_image, parse, resolve
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 MAX_IDEMPOTENCY_KEY_CHARS = 255
 _log = logging.getLogger(__name__)
 
+
+class LoraCheck(Protocol):
+    """Raises RequestError for a LoRA that is not there for this owner and model."""
+
+    def __call__(self, loras: Sequence[LoraBody], *, model: str, owner: str) -> None: ...
+
+
 Admission = Callable[[VideoRequest], Estimate]
 """Says what a request would take, or raises RequestError where no slot of the fleet can run it."""
 
@@ -31,13 +38,14 @@ Admission = Callable[[VideoRequest], Estimate]
 @dataclass(frozen=True, kw_only=True)
 class Submitter:
     """Accepts requests. `admit` estimates or refuses, `read_image` gets an input image, `keep_image` stores it,
-    `check_url` raises FetchError for a webhook that must not be reached."""
+    `check_loras` refuses those that are not there, `check_url` a webhook that must not be reached (by FetchError)."""
 
     store: JobStore
     queues: JobQueues
     admit: Admission
     read_image: ImageReader
     keep_image: ImageSink
+    check_loras: LoraCheck
     default_model: str
     check_url: Callable[[str], object] = check
     now: Callable[[], float] = clock.now
@@ -98,6 +106,7 @@ class Submitter:
         now = self.now()
         request = resolve(body, default_model=self.default_model, now=now, derived=derived)
         estimate = self.admit(request)
+        self.check_loras(request.loras, model=request.model, owner=owner)
         self._check_webhook(request)
         # Last, so that a refused request leaves nothing behind.
         given = given_image(body)

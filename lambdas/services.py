@@ -3,11 +3,14 @@
 from functools import cache
 
 from jobs.admission import Admission
+from jobs.casting import Casting
+from jobs.character_store import CharacterStore
 from jobs.derive import Derivations
 from jobs.drop.intake import Intake
 from jobs.fleet import FleetStore
 from jobs.images import Images
 from jobs.keys import KeyStore
+from jobs.loras import LoraShelf
 from jobs.media import MediaBucket
 from jobs.queue import JobQueues
 from jobs.settings import settings
@@ -44,7 +47,11 @@ def fleet() -> FleetStore:
 @cache
 def admission() -> Admission:
     """Estimates requests, or refuses what the fleet cannot run."""
-    return Admission(fleet=fleet(), instance_types=settings().instance_types)
+    return Admission(
+        fleet=fleet(),
+        instance_types=settings().instance_types,
+        acknowledged_licences=settings().acknowledged_licences,
+    )
 
 
 @cache
@@ -60,6 +67,24 @@ def images() -> Images:
 
 
 @cache
+def characters() -> CharacterStore:
+    """The characters."""
+    return CharacterStore(settings().table)
+
+
+@cache
+def casting() -> Casting:
+    """The way in for characters."""
+    return Casting(
+        store=characters(),
+        jobs=store(),
+        images=images(),
+        videos=SourceVideos(media()),
+        default_model=settings().default_model,
+    )
+
+
+@cache
 def submitter() -> Submitter:
     """The acceptance path."""
     return Submitter(
@@ -68,6 +93,7 @@ def submitter() -> Submitter:
         admit=admission(),
         read_image=images().read,
         keep_image=images().keep,
+        check_loras=LoraShelf(media_bucket(), characters()).check,
         default_model=settings().default_model,
         check_url=webhook_services.gate().check,
     )
@@ -92,5 +118,19 @@ def media_bucket() -> str:
 
 def forget() -> None:
     """Drop everything that was wired, for tests that change the environment."""
-    for service in (store, queues, keys, fleet, admission, media, images, submitter, derivations, intake, settings):
+    for service in (
+        store,
+        queues,
+        keys,
+        fleet,
+        admission,
+        media,
+        images,
+        characters,
+        casting,
+        submitter,
+        derivations,
+        intake,
+        settings,
+    ):
         service.cache_clear()

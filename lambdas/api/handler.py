@@ -7,15 +7,24 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from jobs.character_store import CharacterNotFound
 from jobs.errors import JobNotFound, RequestError, WriteContention
 from jobs.webhooks.store import WebhookNotFound
-from lambdas.api import derived, fleet, models, openapi_route, videos
+from lambdas.api import characters, derived, fleet, models, openapi_route, uploads, videos
 from lambdas.api.http import ApiError, error_answer, request_error_answer
 from lambdas.api.webhooks import router as webhook_router
 
 logger = Logger()
 app = APIGatewayHttpResolver()
-for part in (models, derived, videos, fleet, openapi_route):  # models first: `/v1/videos/estimate` is no video's id
+for part in (
+    models,
+    characters,
+    derived,
+    uploads,
+    videos,
+    fleet,
+    openapi_route,
+):  # models first: `/v1/videos/estimate` is no video's id
     app.include_router(part.router)
 app.include_router(webhook_router)
 
@@ -37,6 +46,10 @@ def _on_webhook_not_found(_error: WebhookNotFound) -> Response[str]:
     return error_answer(404, "No webhook with this id.", code="webhook_not_found", param="webhook_id")
 
 
+def _on_character_not_found(_error: CharacterNotFound) -> Response[str]:
+    return error_answer(404, "No character with this id.", code="character_not_found", param="character_id")
+
+
 def _on_contention(_error: WriteContention) -> Response[str]:
     return error_answer(429, "Too many changes of this video at once; try again.", code="busy", kind="rate_limit_error")
 
@@ -53,6 +66,7 @@ def _on_anything_else(error: Exception) -> Response[str]:
 app.exception_handler(RequestError)(_on_request_error)
 app.exception_handler(ApiError)(_on_api_error)
 app.exception_handler(JobNotFound)(_on_job_not_found)
+app.exception_handler(CharacterNotFound)(_on_character_not_found)
 app.exception_handler(WebhookNotFound)(_on_webhook_not_found)
 app.exception_handler(WriteContention)(_on_contention)
 app.exception_handler(Exception)(_on_anything_else)

@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from jobs.ids import JOB_ID_PATTERN
+from jobs.character import CharacterBody, CharacterDeletedView, CharacterListView, CharacterView
+from jobs.ids import CHARACTER_ID_PATTERN, JOB_ID_PATTERN
 from jobs.request import EditBody, RemixBody, RequestBody
 from jobs.s3_keys import ASSETS
 from jobs.states import State
+from jobs.uploads import UploadBody, UploadView
 from jobs.view import VideoView
 from lambdas.api.openapi_admin import BODIES, SHOWN, whole
 from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
@@ -28,16 +30,20 @@ from lambdas.api.views import (
 
 PATH = Path(__file__).parents[2] / "docs" / "openapi.json"
 _SHOWN: tuple[type[BaseModel], ...] = (
+    CharacterDeletedView,
+    CharacterListView,
+    CharacterView,
     ErrorView,
     EstimateView,
     FleetView,
     ModelListView,
     ModelView,
+    UploadView,
     VideoDeletedView,
     VideoListView,
     VideoView,
 )
-_BODIES: tuple[type[BaseModel], ...] = (RequestBody, RemixBody, EditBody)
+_BODIES: tuple[type[BaseModel], ...] = (RequestBody, RemixBody, EditBody, CharacterBody, UploadBody)
 _ERRORS = {
     400: "Bad request; `param` names the field",
     401: "No API key, or not a valid one",
@@ -85,6 +91,17 @@ def _paths() -> dict[str, Any]:
             "post": _operation(
                 "estimateVideo", "What it would take and cost", EstimateView, (400, 401), body=RequestBody
             )
+        },
+        "/v1/videos/characters": {
+            "post": _taken("createCharacter", "Take in a character", CharacterView, CharacterBody, (400, 401, 404)),
+            "get": _operation("listCharacters", "List characters", CharacterListView, (400, 401), _character_query()),
+        },
+        "/v1/videos/characters/{character_id}": {
+            "get": _operation("retrieveCharacter", "One character", CharacterView, (401, 404), _character_id()),
+            "delete": _operation("deleteCharacter", "Forget it", CharacterDeletedView, (401, 404), _character_id()),
+        },
+        "/v1/uploads": {
+            "post": _taken("createUpload", "Where to put a large input", UploadView, UploadBody, (400, 401))
         },
         "/v1/videos/edits": {"post": _from_video("editVideo", "A new video from another's first frame", EditBody)},
         "/v1/videos/extensions": {
@@ -138,6 +155,13 @@ def _from_video(
     return _operation(name, summary, VideoView, (400, 401, 404, 422, 429), parameters, body=body)
 
 
+def _taken(
+    name: str, summary: str, shown: type[BaseModel], body: type[BaseModel], errors: tuple[int, ...]
+) -> dict[str, Any]:
+    """An operation that makes something other than a video: it has no idempotency key and nothing to wait for."""
+    return {**_operation(name, summary, shown, errors), "requestBody": _request_body(body)}
+
+
 def _request_body(body: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{body.__name__}"}
     form = {
@@ -178,6 +202,15 @@ def _description() -> dict[str, Any]:
     schema = {"type": "object"}
     response = {"description": "This document", "content": {"application/json": {"schema": schema}}}
     return {"operationId": "openapi", "summary": "This document", "security": [], "responses": {"200": response}}
+
+
+def _character_query() -> list[dict[str, Any]]:
+    after = _parameter("after", "query", {"type": "string", "pattern": CHARACTER_ID_PATTERN})
+    return [after, *(each for each in _list_query() if each["name"] in {"limit", "order"})]
+
+
+def _character_id() -> list[dict[str, Any]]:
+    return [_parameter("character_id", "path")]
 
 
 def _list_query() -> list[dict[str, Any]]:

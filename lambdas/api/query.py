@@ -1,11 +1,11 @@
 """Query parameters, read strictly: a wrong one is a 400 that names it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from jobs.errors import RequestError
-from jobs.ids import is_job_id
+from jobs.ids import is_character_id, is_job_id
 from jobs.s3_keys import ASSETS, Asset
 from jobs.states import State
 from jobs.store import Order
@@ -28,10 +28,7 @@ class ListQuery(NamedTuple):
 
 def list_query(query: Mapping[str, str]) -> ListQuery:
     """Raises RequestError."""
-    unknown = set(query) - set(ListQuery._fields)
-    if unknown:
-        name = min(unknown)[:60]
-        raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+    _only(query, ListQuery._fields)
     after = query.get("after")
     if after is not None and not is_job_id(after):
         raise RequestError("Invalid 'after': no video's id.", param="after")
@@ -44,12 +41,33 @@ def list_query(query: Mapping[str, str]) -> ListQuery:
     )
 
 
-def page_query(query: Mapping[str, str]) -> tuple[str | None, int]:
-    """`after` and `limit` of a list that is short enough to be read whole. Raises RequestError."""
-    unknown = set(query) - {"after", "limit"}
+class PageQuery(NamedTuple):
+    """Which page of a list is asked for."""
+
+    after: str | None
+    limit: int
+    order: Order
+
+
+def character_query(query: Mapping[str, str]) -> PageQuery:
+    """Raises RequestError."""
+    _only(query, PageQuery._fields)
+    after = query.get("after")
+    if after is not None and not is_character_id(after):
+        raise RequestError("Invalid 'after': no character's id.", param="after")
+    return PageQuery(after, _limit(query.get("limit")), _order(query.get("order", "desc")))
+
+
+def _only(query: Mapping[str, str], known: Iterable[str]) -> None:
+    unknown = set(query) - set(known)
     if unknown:
         name = min(unknown)[:60]
         raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+def page_query(query: Mapping[str, str]) -> tuple[str | None, int]:
+    """`after` and `limit` of a list that is short enough to be read whole. Raises RequestError."""
+    _only(query, ("after", "limit"))
     return query.get("after"), _limit(query.get("limit"))
 
 

@@ -57,6 +57,7 @@ def test_given_a_request_when_created_then_openais_object_and_a_message(api: Api
 
 
 def test_given_the_sdks_multipart_then_texts_are_read_by_type(api: Api, cloud: Cloud) -> None:
+    cloud.put("loras/style.safetensors", b"x")
     fields = {
         "prompt": "um coração",
         "model": "wan-mini",
