@@ -1,0 +1,1 @@
+"""What the checkpoints reach, measured through stock pipelines by the judge."""

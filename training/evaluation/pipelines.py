@@ -1,0 +1,56 @@
+"""Stock pipelines from trained parts, in memory or on disk."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKLWan,
+    FlowMatchEulerDiscreteScheduler,
+    WanImageToVideoPipeline,
+    WanPipeline,
+    WanTransformer3DModel,
+)
+from safetensors.torch import load_file
+from transformers import UMT5EncoderModel
+
+from training.captions.tokenizer import load_tokenizer
+from training.networks.autoencoder import LATENT_CHANNELS
+from training.networks.transformer import CONDITION_CHANNELS, SIZES, build_transformer
+from training.trainers.tasks import Task
+
+
+def load_expert(task: Task, path: Path) -> WanTransformer3DModel:
+    """An expert from the file its trainer wrote, bf16."""
+    channels = LATENT_CHANNELS + (CONDITION_CHANNELS if task.image else 0)
+    model = build_transformer(SIZES[task.checkpoint], channels)
+    model.load_state_dict(load_file(path))
+    return model.to(torch.bfloat16)
+
+
+def assemble(task: Task, *, experts: Path, vae: Path, text: Path) -> Any:
+    """The stock pipeline of a task from trained parts, in bf16.
+
+    experts: folder of high.safetensors and low.safetensors; vae: folder of the autoencoder; text: folder of
+    text_encoder/ and tokenizer/.
+    """
+    parts: dict[str, Any] = {
+        "tokenizer": load_tokenizer(text / "tokenizer"),
+        "text_encoder": UMT5EncoderModel.from_pretrained(text / "text_encoder", dtype=torch.bfloat16),
+        "vae": AutoencoderKLWan.from_pretrained(vae, torch_dtype=torch.bfloat16),
+        "scheduler": FlowMatchEulerDiscreteScheduler(shift=task.shift),
+        "transformer": load_expert(task, experts / "high.safetensors"),
+        "transformer_2": load_expert(task, experts / "low.safetensors"),
+        "boundary_ratio": task.boundary,
+    }
+    if task.image:
+        return WanImageToVideoPipeline(image_encoder=None, image_processor=None, **parts)
+    return WanPipeline(**parts)
+
+
+def open_pipeline(folder: Path, device: str, *, image: bool = False) -> Any:
+    """A shipped checkpoint in float32, on a device."""
+    kind = WanImageToVideoPipeline if image else WanPipeline
+    pipe = kind.from_pretrained(folder, torch_dtype=torch.float32).to(device)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

@@ -1,0 +1,60 @@
+"""All of a model's parameters as one vector: one optimizer step, one average and one all-reduce, whatever the model."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+MAX_GRADIENT_NORM = 1.0
+
+
+class FlatParameters:
+    """Moves the trainable parameters of modules into one vector that they then view.
+
+    Attributes:
+        values: the parameters, [P]; ema: their exponential moving average, [P].
+    """
+
+    def __init__(self, *modules: nn.Module, ema_decay: float) -> None:
+        self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        self.ema_decay = ema_decay
+        device = self.parameters[0].device
+        self.values = nn.Parameter(torch.cat([p.detach().float().flatten() for p in self.parameters]))
+        self.gradient = torch.zeros_like(self.values)
+        self.values.grad = self.gradient
+        self._tie(self.values.data, with_gradient=True)
+        self.share_start(device)
+        self.ema = self.values.detach().clone()
+
+    def _tie(self, source: Tensor, *, with_gradient: bool = False) -> None:
+        offset = 0
+        for parameter in self.parameters:
+            end = offset + parameter.numel()
+            parameter.data = source[offset:end].view_as(parameter)
+            if with_gradient:
+                parameter.grad = self.gradient[offset:end].view_as(parameter)
+            offset = end
+
+    def share_start(self, device: torch.device) -> None:
+        """Give every process of a distributed run the values of the first."""
+        if dist.is_initialized():
+            dist.broadcast(self.values.data.to(device), src=0)
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Average the gradients over processes, clip them, step, and update the average of the parameters."""
+        if dist.is_initialized():
+            dist.all_reduce(self.gradient)
+            self.gradient.div_(dist.get_world_size())
+        norm = torch.linalg.vector_norm(self.gradient)
+        self.gradient.mul_((MAX_GRADIENT_NORM / (norm + 1e-6)).clamp(max=1.0))
+        optimizer.step()
+        self.gradient.zero_()
+        with torch.no_grad():
+            self.ema.lerp_(self.values, 1 - self.ema_decay)
+
+    def use_average(self) -> None:
+        """Let the modules view the averaged parameters, for export; training cannot go on before `use_latest`."""
+        self._tie(self.ema)
+
+    def use_latest(self) -> None:
+        """Let the modules view the parameters under training again."""
+        self._tie(self.values.data)

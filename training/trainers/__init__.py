@@ -1,0 +1,1 @@
+"""The trainers: reading, autoencoder, denoisers, distillation."""

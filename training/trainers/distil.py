@@ -1,0 +1,218 @@
+"""Distillation of text to video into a LoRA for four steps without guidance.
+
+The teacher, with guidance, walks from noise along finer steps between the noise levels of the four-step schedule; the
+student learns to cross each gap in one straight step. Each expert has an adapter of its own for the gaps that begin on
+its side of the boundary.
+"""
+
+import itertools
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import UMT5EncoderModel
+
+from training.data.pool import Batch
+from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
+from training.networks.autoencoder import LATENT_CHANNELS
+from training.networks.flat import FlatParameters
+from training.networks.text import embed
+from training.networks.transformer import SIZES, BlockPass, block_pass, build_transformer, predict_velocity
+from training.trainers.denoiser import Conditions, conditions, empty_caption, load_frozen
+from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, start
+from training.trainers.tasks import TASKS, Expert, Task, tiny
+
+STEPS = 4
+SUBSTEPS = 4
+"""Teacher steps within one step of the student."""
+
+GUIDANCE = 3.0
+RANK = 16
+TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
+KEPT_WALKS = 24
+REPLAYS = 3
+"""Kept walks that the student goes through again for every new one: walking costs more than learning."""
+
+CLIPS = 96
+WALKED = 3
+"""Gaps of the schedule that are distilled: the fourth runs from a noise of 0.009 to none and needs no change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experts:
+    """The two frozen denoisers of the teacher, or of the student."""
+
+    high: WanTransformer3DModel
+    low: WanTransformer3DModel
+
+    def at(self, sigma: float, boundary: float) -> WanTransformer3DModel:
+        """The expert for a noise level."""
+        return self.high if sigma >= boundary else self.low
+
+
+def four_step_levels(task: Task) -> list[float]:
+    """Noise levels of the stock scheduler for four steps, with the final 0."""
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=task.shift)
+    scheduler.set_timesteps(STEPS)
+    return [float(value) for value in scheduler.sigmas]
+
+
+@torch.no_grad()
+def teacher_walk(
+    task: Task,
+    teacher: Experts,
+    latents: Tensor,
+    ends: tuple[float, float],
+    given: Conditions,
+    unguided: Conditions,
+    block: BlockPass,
+) -> Tensor:
+    """Walk latents from one noise level to the next in SUBSTEPS guided Euler steps."""
+    levels = torch.linspace(*ends, SUBSTEPS + 1).tolist()
+    for begin, end in itertools.pairwise(levels):
+        model = teacher.at(begin, task.boundary)
+        sigma = torch.full((len(latents),), begin, device=latents.device)
+        wanted = predict_velocity(model, latents, sigma, given.text, given.cross_bias, None, block).float()
+        plain = predict_velocity(model, latents, sigma, unguided.text, unguided.cross_bias, None, block).float()
+        latents = latents + (end - begin) * (plain + GUIDANCE * (wanted - plain))
+    return latents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """One step of the student: where it begins and what it must predict there."""
+
+    begin: float
+    latents: Tensor
+    velocity: Tensor
+
+
+def walk_gaps(
+    task: Task, teacher: Experts, shape: torch.Size, given: Conditions, unguided: Conditions, block: BlockPass
+) -> list[Gap]:
+    """The teacher's way from noise through the student's schedule, gap by gap."""
+    levels = four_step_levels(task)
+    latents = torch.randn(shape, device=given.text.device)
+    gaps = []
+    for begin, end in itertools.pairwise(levels[: WALKED + 1]):
+        arrived = teacher_walk(task, teacher, latents, (begin, end), given, unguided, block)
+        gaps.append(Gap(begin=begin, latents=latents, velocity=(arrived - latents) / (end - begin)))
+        latents = arrived
+    return gaps
+
+
+def _load(path: Path, device: torch.device) -> WanTransformer3DModel:
+    model = build_transformer(SIZES["wan-mini"])
+    model.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    return model.to(device).requires_grad_(False)
+
+
+def _adapted(path: Path, device: torch.device) -> WanTransformer3DModel:
+    model = _load(path, device)
+    model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, init_lora_weights=True, target_modules=TARGETS))
+    return model
+
+
+def save_adapter(model: WanTransformer3DModel, flat: FlatParameters, path: Path) -> None:
+    """Write the averaged adapter as bf16 under the names that `load_lora_weights` reads."""
+    flat.use_average()
+    tensors = {
+        f"transformer.{name}": value.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, value in get_peft_model_state_dict(model).items()
+    }
+    save_file(tensors, path)
+    flat.use_latest()
+
+
+class _Walks:
+    """The teacher's recent walks; a new one each time, and some of the kept ones again."""
+
+    def __init__(self, task: Task, teacher: Experts, encoder: UMT5EncoderModel, options: RunOptions) -> None:
+        self.task, self.teacher, self.encoder = task, teacher, encoder
+        self.device = next(teacher.high.parameters()).device
+        self.on_gpu = self.device.type == "cuda"
+        self.kind = task.kinds[0][0]
+        self.clips = CLIPS if self.on_gpu else 2
+        self.chunks = chunks(ChunkStream([self.kind], [1.0], self.clips, options.seed + 31), options.workers)
+        self.nothing = empty_caption(encoder, SCENE_TOKENS, self.device)
+        self.kept: list[tuple[Conditions, list[Gap]]] = []
+
+    def _shape(self) -> torch.Size:
+        frames = (self.kind.frames - 1) // 4 + 1
+        return torch.Size((self.clips, LATENT_CHANNELS, frames, self.kind.height // 8, self.kind.width // 8))
+
+    def next(self, block: BlockPass) -> list[tuple[Conditions, list[Gap]]]:
+        """A new walk and REPLAYS old ones, each with the conditions it was made under."""
+        ids = next(self.chunks).ids[:, 0].to(self.device)
+        with torch.no_grad():
+            text = embed(self.encoder, ids)
+        batch = Batch(kind=self.kind, latents=text, condition=None, text=text, lengths=(ids != 0).sum(1), visible=None)
+        everyone = torch.ones(self.clips, dtype=torch.bool, device=self.device)
+        given = conditions(self.task, batch, ~everyone, self.nothing)
+        unguided = conditions(self.task, batch, everyone, self.nothing)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_gpu):
+            gaps = walk_gaps(self.task, self.teacher, self._shape(), given, unguided, block)
+        self.kept = [*self.kept[-KEPT_WALKS:], (given, gaps)]
+        return [self.kept[-1], *random.choices(self.kept, k=REPLAYS)]
+
+
+def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
+    """Distil the experts in `experts` (high.safetensors, low.safetensors).
+
+    Writes `high_noise.safetensors` and `low_noise.safetensors` under `options.out` and returns that folder.
+    """
+    device = start(options)
+    on_gpu = device.type == "cuda"
+    task = TASKS["t2v"] if on_gpu else tiny(TASKS["t2v"])
+    _, encoder = load_frozen(vae, text, device)
+    files = {noise: experts / f"{noise}.safetensors" for noise in ("high", "low")}
+    teacher = Experts(**{noise: _load(path, device) for noise, path in files.items()})
+    student = Experts(**{noise: _adapted(path, device) for noise, path in files.items()})
+    decay = 0.995 if on_gpu else 0.5
+    flats: dict[Expert, FlatParameters] = {
+        "high": FlatParameters(student.high, ema_decay=decay),
+        "low": FlatParameters(student.low, ema_decay=decay),
+    }
+    optimizers = {
+        name: torch.optim.AdamW([flat.values], lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+        for name, flat in flats.items()
+    }
+    block: BlockPass = torch.compile(block_pass, dynamic=False) if options.compile else block_pass
+    options.out.mkdir(parents=True, exist_ok=True)
+    walks = _Walks(task, teacher, encoder, options)
+    clock = Clock(options, device)
+    while clock.tick():
+        losses: dict[str, Tensor] = {}
+        for given, gaps in walks.next(block):
+            for gap in gaps:
+                expert: Expert = "high" if gap.begin >= task.boundary else "low"
+                optimizers[expert].param_groups[0]["lr"] = clock.learning_rate
+                with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+                    loss = gap_loss(task, student, gap, given, block)
+                torch.autograd.backward(loss)
+                flats[expert].step(optimizers[expert])
+                losses[f"at_{gap.begin:.3f}"] = loss.detach()
+        if clock.due(LOG_EVERY_S):
+            log(options, clock, **{name: float(value) for name, value in losses.items()})
+            _save(student, flats, options.out)
+    _save(student, flats, options.out)
+    return options.out
+
+
+def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, block: BlockPass) -> Tensor:
+    """Squared error of the student's one step over a gap."""
+    sigma = torch.full((len(gap.latents),), gap.begin, device=gap.latents.device)
+    model = student.at(gap.begin, task.boundary)
+    predicted = predict_velocity(model, gap.latents, sigma, given.text, given.cross_bias, None, block)
+    return (predicted.float() - gap.velocity).square().mean()
+
+
+def _save(student: Experts, flats: dict[Expert, FlatParameters], out: Path) -> None:
+    save_adapter(student.high, flats["high"], out / "high_noise.safetensors")
+    save_adapter(student.low, flats["low"], out / "low_noise.safetensors")
