@@ -1,6 +1,8 @@
 """Which waiting job a free slot runs next: a pure policy, the one that agents and the simulator call.
 
-The fair order comes first: priority, then the tenant with the least in hand, then the oldest job. Keeping the loaded
+The fair order comes first: priority, then the tenant with the least in hand, then the job that must begin soonest to be
+in time, then the oldest. A long job must begin before a short one that is due at the same time; so the long ones do not
+stand alone on half-empty instances in the end. Keeping the loaded
 model is worth minutes of weight loading, so a job of that model may pass the head of the fair order, but only one of
 the same priority, and only while the head has waited less than a bound. No job therefore waits longer than the bound
 because of what happens to be loaded.
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingJob:
-    """What the policy knows about one queued job. Times are seconds on the caller's clock."""
+    """What the policy knows about one queued job. Times are seconds on the caller's clock; `work_s` is predicted."""
 
     job_id: str
     model: str
@@ -20,16 +22,19 @@ class WaitingJob:
     queued_at_s: float
     priority: int = 0
     deadline_s: float | None = None
+    work_s: float = 0.0
     on_demand_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlotView:
-    """The slot that asks. `models` are those it can run; `loaded` is the one in its memory."""
+    """The slot that asks. `models` are those it can run; `loaded` is the one in its memory. `leaves_to_spot`: it is of
+    an on-demand instance while Spot can be had, and should only run what Spot must not."""
 
     models: frozenset[str]
     loaded: str | None = None
     is_spot: bool = True
+    leaves_to_spot: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +52,14 @@ class ChoicePolicy:
     `affinity_bound_s`: how long the head of the fair order may be passed over for the loaded model.
     `on_demand_patience_s`: how long a job marked for on-demand capacity waits for it before Spot may take it, so that
     it ends even where no on-demand capacity ever comes.
+    `latency_target_s`: how soon after its request a video should be done; None sets no aim beside the job's deadline.
     `priority_ageing_s`: waiting this long is worth one level of priority, so that nothing starves.
     """
 
     affinity_bound_s: float = 300.0
     on_demand_patience_s: float = 900.0
     priority_ageing_s: float = 3600.0
+    latency_target_s: float | None = None
 
 
 def choose(
@@ -68,7 +75,7 @@ def choose(
             -level(job),
             use.running.get(job.owner, 0),
             use.last_served_s.get(job.owner, float("-inf")),
-            job.deadline_s if job.deadline_s is not None else float("inf"),
+            start_by_s(job, policy),
             job.queued_at_s,
             job.job_id,
         )
@@ -83,9 +90,17 @@ def choose(
     return min(warm, key=fair_order, default=head)
 
 
+def start_by_s(job: WaitingJob, policy: ChoicePolicy) -> float:
+    """When the job must begin to be done by its deadline and within the latency target, whichever is first."""
+    due_s = float("inf") if job.deadline_s is None else job.deadline_s
+    if policy.latency_target_s is not None:
+        due_s = min(due_s, job.queued_at_s + policy.latency_target_s)
+    return due_s - job.work_s
+
+
 def may_run(job: WaitingJob, slot: SlotView, policy: ChoicePolicy, *, now_s: float) -> bool:
     """Whether the slot offers the job's model and is of a kind of capacity that the job may use now."""
-    if job.model not in slot.models:
+    if job.model not in slot.models or (slot.leaves_to_spot and not job.on_demand_only):
         return False
     waits_for_on_demand = now_s - job.queued_at_s < policy.on_demand_patience_s
     return not (job.on_demand_only and slot.is_spot and waits_for_on_demand)

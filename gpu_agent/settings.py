@@ -32,7 +32,8 @@ class AgentSettings(BaseSettings):
     gpus_per_slot: int = Field(default=1, ge=1)
     cpu_slots: int = Field(default=1, ge=1)
     cpu_threads: int = Field(default=1, ge=1)
-    usd_per_hour: float | None = None  # of the whole instance; None: no cost is told
+    usd_per_hour: float | None = None  # of the whole instance; None: gpu_agent.pricing finds out
+    instance_usd_per_hour: dict[str, float] = Field(default_factory=dict)  # JSON: on-demand, by instance type
 
     lease_s: float = Field(default=60.0, gt=0)
     heartbeat_s: float = Field(default=10.0, gt=0)
@@ -54,6 +55,7 @@ class AgentSettings(BaseSettings):
     affinity_bound_s: float = 300.0
     on_demand_patience_s: float = 900.0
     priority_ageing_s: float = 3600.0
+    latency_target_s: float | None = None
     recycle_after_jobs: int = 50
     max_host_gib: float = 64.0
     isolate_after: int = 4
@@ -63,6 +65,7 @@ class AgentSettings(BaseSettings):
             affinity_bound_s=self.affinity_bound_s,
             on_demand_patience_s=self.on_demand_patience_s,
             priority_ageing_s=self.priority_ageing_s,
+            latency_target_s=self.latency_target_s,
         )
 
     def cadence(self) -> Cadence:

@@ -6,18 +6,21 @@ name another one (SQS knows no priorities): it is held all the same, and settled
 """
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
 from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
 from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS
+from gpu_agent.orders import FleetOrders
 from jobs.clock import now
 from jobs.errors import JobNotFound
+from jobs.fleet_plan import PlanStore
 from jobs.job import Job
 from jobs.queue import JobQueues, Message
 from jobs.states import State, is_terminal
@@ -71,9 +74,14 @@ class WorkSource:
         self._lease_s = lease_s
         self._last_served_s: dict[str, float] = {}
         self._turn = itertools.count()
+        self._orders = FleetOrders(PlanStore(store.table, client=store.client))
 
     def reserve(self, slot: SlotView) -> Reservation | None:
         """Choose the next job for `slot` and get hold of a message; None after a short wait without work."""
+        if self._orders.spending_is_over():
+            time.sleep(self._poll_wait_s)
+            return None
+        slot = replace(slot, leaves_to_spot=self._orders.leaves_to_spot(is_spot=slot.is_spot))
         at = now()
         waiting, running = self._look(at)
         chosen = self._choose(waiting, slot, running, at)
@@ -194,5 +202,6 @@ def waiting_job(job: Job) -> WaitingJob:
         queued_at_s=job.queued_at,
         priority=PRIORITY_LEVELS[job.request.priority],
         deadline_s=job.request.deadline,
+        work_s=job.estimate.seconds if job.estimate else 0.0,
         on_demand_only=wants_on_demand(job),
     )

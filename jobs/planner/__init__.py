@@ -19,10 +19,11 @@ from jobs.planner.situation import (
     Plan,
     Situation,
 )
-from jobs.planner.slots import more_slots, target_s
+from jobs.planner.slots import Aim, more_slots, target_s
 from jobs.planner.warm import WarmWindow, warm_minimum
 
 __all__ = [
+    "Aim",
     "Backlog",
     "FailureKind",
     "GroupLimits",

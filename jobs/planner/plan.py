@@ -18,7 +18,7 @@ from jobs.planner.situation import (
     Plan,
     Situation,
 )
-from jobs.planner.slots import more_slots
+from jobs.planner.slots import Aim, more_slots
 
 
 def plan(situation: Situation, limits: Limits) -> Plan:
@@ -67,9 +67,8 @@ def _instances_for(backlog: "tuple[Backlog, ...] | list[Backlog]", groups: list[
         idle = max(0, group.instances * limits.slots_per_instance - len(group.busy_s))
         ready_in_s += [*group.busy_s, *([0.0] * idle)]
         loaded += group.loaded
-    slots = more_slots(
-        backlog, ready_in_s, loaded=loaded, target_backlog_s=limits.target_backlog_s, boot_s=limits.boot_s
-    )
+    aim = Aim(least_s=limits.target_backlog_s, latency_target_s=limits.latency_target_s, boot_s=limits.boot_s)
+    slots = more_slots(backlog, ready_in_s, loaded=loaded, aim=aim)
     return math.ceil(slots / limits.slots_per_instance)
 
 

@@ -65,8 +65,10 @@ class GroupLimits:
 class Limits:
     """The operator's limits and aims.
 
-    `target_backlog_s` is the queued work, in seconds, that one slot should have; jobs of high priority aim at half of
-    it, of low priority at twice. `launch_reserve_s` is how long an instance must be affordable to be launched at all.
+    `latency_target_s` is the time from a request to its video that launches aim at (0: as soon as may be), and
+    `target_backlog_s` the queued work, in seconds, that a slot should have before another is started, whatever the aim;
+    jobs of high priority get half of either, of low priority twice. `launch_reserve_s` is how long an instance must be
+    affordable to be launched at all.
     """
 
     spot: GroupLimits
@@ -76,6 +78,7 @@ class Limits:
     slots_per_instance: int
     target_backlog_s: float
     boot_s: float
+    latency_target_s: float = 0.0
     max_usd_per_hour: float = float("inf")
     max_usd_per_month: float = float("inf")
     launch_reserve_s: float = 3600.0

@@ -19,6 +19,7 @@ class PlannerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REVALIDA_", frozen=True)
 
     target_backlog_s: float
+    latency_target_s: float
     slots_per_instance: int
     max_instances: int
     max_usd_per_hour: float
@@ -56,6 +57,7 @@ def limits(own: PlannerSettings, *, spot_max: int, on_demand_max: int, spot_pric
         slots_per_instance=own.slots_per_instance,
         target_backlog_s=own.target_backlog_s,
         boot_s=BOOT_S,
+        latency_target_s=own.latency_target_s,
         max_usd_per_hour=own.max_usd_per_hour,
         max_usd_per_month=own.max_usd_per_month,
         starve_after_s=own.starve_after_s,

@@ -1,0 +1,38 @@
+"""What the planner's record tells agents: whether Spot can be had, and whether the month's money is spent."""
+
+import time
+from collections.abc import Callable
+
+from jobs.fleet_plan import PlanRecord, PlanStore
+
+ORDERS_LAST_S = 10.0
+
+
+class FleetOrders:
+    """The planner's record, read at most every ten seconds. Where no planner has run, there are no orders."""
+
+    def __init__(self, plans: PlanStore, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._plans = plans
+        self._clock_s = clock_s
+        self._read_s = float("-inf")
+        self._plan: PlanRecord | None = None
+
+    def spending_is_over(self) -> bool:
+        """The month has cost what it may: what runs is finished, nothing new is begun."""
+        plan = self._latest()
+        if plan is None or plan.spend.max_usd_per_month is None:
+            return False
+        return plan.spend.month_usd >= plan.spend.max_usd_per_month
+
+    def leaves_to_spot(self, *, is_spot: bool) -> bool:
+        """An on-demand instance leaves ordinary work to Spot, for a third of the price, while Spot can be had."""
+        plan = self._latest()
+        if is_spot or plan is None or not plan.on_demand.instances:
+            return False
+        return plan.memory.closed_until_s <= plan.at
+
+    def _latest(self) -> PlanRecord | None:
+        if self._clock_s() - self._read_s >= ORDERS_LAST_S:
+            self._plan = self._plans.get()
+            self._read_s = self._clock_s()
+        return self._plan
