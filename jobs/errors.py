@@ -38,6 +38,14 @@ class NotClaimable(Exception):
         self.lease_expires_at = lease_expires_at
 
 
+class NotRedrivable(Exception):
+    """Only a job that failed by crashing its workers can be tried again; the request itself may be at fault else."""
+
+    def __init__(self, job_id: str, state: State, code: str | None) -> None:
+        super().__init__(f"{job_id} is {state}" + (f" ({code})" if code else ""))
+        self.job_id = job_id
+
+
 class FenceLost(Exception):
     """The attempt is no longer the current one (or the job is gone): the writer must stop and publish nothing."""
 
@@ -45,6 +53,14 @@ class FenceLost(Exception):
         super().__init__(f"attempt {attempt} of {job_id} is no longer current")
         self.job_id = job_id
         self.attempt = attempt
+
+
+class ConditionFailed(Exception):
+    """The update `index` of a transaction could not be made: its condition does not hold."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"condition {index} does not hold")
+        self.index = index
 
 
 class WriteContention(Exception):

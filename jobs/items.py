@@ -48,6 +48,23 @@ def plan_key() -> dict[str, str]:
     return {"pk": "FLEET", "sk": "PLAN"}
 
 
+def key_of_owner(owner: str, key_id: str) -> dict[str, str]:
+    return {"pk": f"KEYS#{owner}", "sk": f"KEY#{key_id}"}
+
+
+def usage_key(key_id: str, name: str) -> dict[str, str]:
+    """A counter of a key: `MONTH#2026-11`, `DAY#2026-11-22`, `ACTIVE`, `RATE#<window>`."""
+    return {"pk": f"USAGE#{key_id}", "sk": name}
+
+
+def settlement_key(job_id: str) -> dict[str, str]:
+    return {"pk": f"SETTLED#{job_id}", "sk": "SETTLED"}
+
+
+def audit_key(key_id: str, entry_id: str) -> dict[str, str]:
+    return {"pk": f"AUDIT#{key_id}", "sk": entry_id}
+
+
 def webhook_key(owner: str, endpoint_id: str) -> dict[str, str]:
     return {"pk": f"WEBHOOKS#{owner}", "sk": f"WEBHOOK#{endpoint_id}"}
 

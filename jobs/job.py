@@ -82,6 +82,17 @@ class Estimate(_Record):
     cost_usd: float | None = None
 
 
+class Charge(_Record):
+    """The API key's account that the job is booked to, and what was reserved there, in millionths of a US$.
+
+    `bound`: the key has limits, and the job counts among its jobs under way."""
+
+    key_id: str
+    month: str
+    reserved_musd: int
+    bound: bool
+
+
 class Job(_Record):
     """One job. Times are unix seconds, money is US$, steps count finished denoise steps over all shots."""
 
@@ -111,6 +122,7 @@ class Job(_Record):
     seconds_by_phase: dict[str, float] = Field(default_factory=dict)
     cost_usd: float | None = None
     remixed_from_video_id: str | None = None
+    charge: Charge | None = None
     origin: Origin | None = None
     revision: int = 0
 

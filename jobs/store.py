@@ -4,11 +4,12 @@ One DynamoDB table (`pk`, `sk`), indexes `by_owner` (gsi1pk, gsi1sk) and `by_sta
 images, TTL on `expires_at`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jobs import aws, clock, items, transitions
-from jobs.errors import FenceLost, JobNotFound, WriteContention
+from jobs.backoff import pause
+from jobs.errors import ConditionFailed, FenceLost, JobNotFound, WriteContention
 from jobs.idempotency import Record, digest
 from jobs.ids import is_job_id
 from jobs.job import Heartbeat, Job, JobError, Outputs, Phase
@@ -41,22 +42,34 @@ class JobStore:
     def client(self) -> "DynamoDBClient":
         return self._given or aws.dynamodb()
 
-    def create(self, job: Job, *, idempotency: dict[str, Any] | None = None, unique: bool = True) -> bool:
-        """Write a new job, with its idempotency record in the same transaction.
+    def create(
+        self,
+        job: Job,
+        *,
+        idempotency: dict[str, Any] | None = None,
+        unique: bool = True,
+        conditions: Sequence[dict[str, Any]] = (),
+    ) -> bool:
+        """Write a new job, with its idempotency record and the updates `conditions` in the same transaction.
 
-        Returns False, and writes nothing, if that record is there already and must be `unique`."""
+        Returns False, and writes nothing, if that record is there already and must be `unique`. Raises ConditionFailed
+        if one of the updates cannot be made."""
         puts = [_put(self.table, items.job_to_item(job), now=self._now())]
         if idempotency is not None:
             puts.append(_put(self.table, items.marshal(idempotency), now=self._now() if unique else None))
-        for _ in range(MAX_RACES):
+        writes = [*puts, *({"Update": update} for update in conditions)]
+        for race in range(MAX_RACES):
             try:
-                self.client.transact_write_items(TransactItems=puts)
+                self.client.transact_write_items(TransactItems=writes)
             except self.client.exceptions.TransactionCanceledException as cancelled:
-                codes = {reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])}
-                if "ConditionalCheckFailed" in codes:
+                codes = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])]
+                if "ConditionalCheckFailed" in codes[: len(puts)]:
                     return False
+                if "ConditionalCheckFailed" in codes:
+                    raise ConditionFailed(codes.index("ConditionalCheckFailed") - len(puts)) from cancelled
                 if "TransactionConflict" not in codes:
                     raise
+                pause(race)
             else:
                 return True
         raise WriteContention(f"{job.id}: {MAX_RACES} transactions in conflict")
@@ -159,11 +172,22 @@ class JobStore:
 
     # The moves. Those of an attempt raise FenceLost once it is no longer the current one.
 
-    def claim(self, job_id: str, *, instance_id: str, slot: str, lease_s: float, now: float | None = None) -> Job:
-        """A new attempt takes the job. Raises NotClaimable, JobNotFound."""
+    def claim(
+        self,
+        job_id: str,
+        *,
+        instance_id: str,
+        slot: str,
+        lease_s: float,
+        usd_per_hour: float | None = None,
+        now: float | None = None,
+    ) -> Job:
+        """A new attempt takes the job; `usd_per_hour` is the slot's price. Raises NotClaimable, JobNotFound."""
 
         def move(job: Job, at: float) -> Job:
-            return transitions.claim(job, instance_id=instance_id, slot=slot, lease_s=lease_s, now=at)
+            return transitions.claim(
+                job, instance_id=instance_id, slot=slot, lease_s=lease_s, usd_per_hour=usd_per_hour, now=at
+            )
 
         return self._change(job_id, move, now=now)
 
@@ -196,7 +220,7 @@ class JobStore:
         return Heartbeat(cancel_requested=job.cancel_requested, lease_expires_at=job.lease_expires_at or 0.0)
 
     def complete(
-        self, job_id: str, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float
+        self, job_id: str, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float | None
     ) -> Job:
         """The one write that makes a video: whoever's attempt is current completes the job, once."""
 
@@ -224,6 +248,10 @@ class JobStore:
         return self._fenced(
             job_id, attempt, lambda job, at: transitions.record_crash(job, attempt, reason=reason, now=at)
         )
+
+    def redrive(self, job_id: str) -> Job:
+        """An operator's second chance for a job that crashed its workers. Raises JobNotFound, NotRedrivable."""
+        return self._change(job_id, lambda job, at: transitions.redrive(job, now=at))
 
     def cancelled(self, job_id: str, attempt: int) -> Job:
         """The agent has stopped a job whose cancellation was asked for."""

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from jobs import clock, idempotency
 from jobs.addresses import FetchError, check
-from jobs.errors import IdempotencyConflict, JobNotFound, RequestError
+from jobs.errors import ConditionFailed, IdempotencyConflict, JobNotFound, RequestError
 from jobs.ids import new_job_id
 from jobs.images import ImageReader, ImageSink
 from jobs.job import Estimate, Job, Source
+from jobs.keys import ApiKey
+from jobs.limits import new_charge
 from jobs.origin import Derivation
 from jobs.queue import JobQueues
 from jobs.request import LoraBody, RequestBody, VideoRequest
 from jobs.states import State
 from jobs.store import JobStore
+from jobs.usage import UsageStore
 from jobs.validation import given_image, parse, resolve
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ class Submitter:
     keep_image: ImageSink
     check_loras: LoraCheck
     default_model: str
+    usage: UsageStore
     check_url: Callable[[str], object] = check
     now: Callable[[], float] = clock.now
 
@@ -61,19 +65,21 @@ class Submitter:
         texts: bool = False,
         key_lifetime_s: float = idempotency.KEY_LIFETIME_S,
         derived: Derivation | None = None,
+        payer: ApiKey | None = None,
     ) -> Job:
         """Accept a request, or return the job that it made before.
 
         `is_retry`: the client says that it repeats a request, which had no key. `texts`: see `parse`.
         `derived`: the request is made from a video, and `raw` is what it says.
-        Raises RequestError, and IdempotencyConflict if the key came with another request before."""
+        `payer`: the API key whose limits hold and whose account is charged.
+        Raises RequestError, IdempotencyConflict if the key came with another request before, LimitReached."""
         body = parse(raw, texts=texts)
         key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body, derived), key_lifetime_s)
         known = self._known(key, is_retry=is_retry)
         if known is not None:
             return known
         job = self._new_job(body, owner, source, derived)
-        if not self._record(job, key):
+        if not self._record(job, key, payer):
             return self._winner(key)
         self._send(job)
         return job
@@ -138,7 +144,7 @@ class Submitter:
         except FetchError as error:
             raise RequestError(str(error), param="webhook.url", code="invalid_url") from error
 
-    def _record(self, job: Job, key: "_Key") -> bool:
+    def _record(self, job: Job, key: "_Key", payer: ApiKey | None) -> bool:
         unique = key.given is not None
         name = key.given if key.given is not None else idempotency.retry_key(key.fingerprint)
         lifetime_s = key.lifetime_s if unique else idempotency.RETRY_WINDOW_S
@@ -146,7 +152,16 @@ class Submitter:
         item = idempotency.record_item(
             key.owner, name, job_id=job.id, fingerprint=key.fingerprint, expires_at=expires_at
         )
-        return self.store.create(job, idempotency=item, unique=unique)
+        if payer is None:
+            return self.store.create(job, idempotency=item, unique=unique)
+        charge = new_charge(payer.id, payer.limits, job)
+        reservations = self.usage.reservations(charge, payer.limits)
+        charged = job.model_copy(update={"charge": charge})
+        try:
+            writes = [reservation.write for reservation in reservations]
+            return self.store.create(charged, idempotency=item, unique=unique, conditions=writes)
+        except ConditionFailed as full:
+            raise self.usage.refusal(reservations[full.index].limit, charge, payer.limits) from full
 
     def _winner(self, key: "_Key") -> Job:
         """Another delivery of the same request was faster: its job is the answer."""

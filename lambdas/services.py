@@ -3,6 +3,7 @@
 from functools import cache
 
 from jobs.admission import Admission
+from jobs.audit import AuditTrail
 from jobs.casting import Casting
 from jobs.character_store import CharacterStore
 from jobs.derive import Derivations
@@ -17,6 +18,7 @@ from jobs.settings import settings
 from jobs.source_video import SourceVideos
 from jobs.store import JobStore
 from jobs.submit import Submitter
+from jobs.usage import UsageStore
 from lambdas import webhook_services
 
 
@@ -36,6 +38,18 @@ def queues() -> JobQueues:
 def keys() -> KeyStore:
     """The API keys."""
     return KeyStore(settings().table)
+
+
+@cache
+def usage() -> UsageStore:
+    """The accounts of the API keys."""
+    return UsageStore(settings().table)
+
+
+@cache
+def audit() -> AuditTrail:
+    """What was changed by which API key."""
+    return AuditTrail(settings().table)
 
 
 @cache
@@ -95,6 +109,7 @@ def submitter() -> Submitter:
         keep_image=images().keep,
         check_loras=LoraShelf(media_bucket(), characters()).check,
         default_model=settings().default_model,
+        usage=usage(),
         check_url=webhook_services.gate().check,
     )
 
@@ -122,6 +137,8 @@ def forget() -> None:
         store,
         queues,
         keys,
+        usage,
+        audit,
         fleet,
         admission,
         media,

@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvicorn
 
-from jobs.keys import KeyStore
+from jobs.keys import KeyStore, Scope
 from local import aws
 from local.banner import banner
 from local.deployment import Deployer, Deployment
@@ -109,7 +109,7 @@ class LocalSystem:
         remembered = self._settings.directory / "api-key"
         if remembered.is_file() and keys.find(key := remembered.read_text(encoding="ascii")) is not None:
             return key
-        key = keys.create(owner="default", name="local")
+        key = keys.create(owner="default", name="local", scopes=tuple(Scope))
         write_private(remembered, key)
         return key
 

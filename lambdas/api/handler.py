@@ -9,9 +9,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs.character_store import CharacterNotFound
 from jobs.errors import JobNotFound, RequestError, WriteContention
+from jobs.keys import KeyNotFound
+from jobs.limits import LimitReached
 from jobs.webhooks.store import WebhookNotFound
 from lambdas.api import characters, derived, fleet, models, openapi_route, uploads, videos
-from lambdas.api.http import ApiError, error_answer, request_error_answer
+from lambdas.api.auth import caller, forget_caller
+from lambdas.api.http import ApiError, error_answer, limit_answer, request_error_answer
+from lambdas.api.keys import router as key_router
+from lambdas.api.trail import keep
 from lambdas.api.webhooks import router as webhook_router
 
 logger = Logger()
@@ -26,6 +31,7 @@ for part in (
     openapi_route,
 ):  # models first: `/v1/videos/estimate` is no video's id
     app.include_router(part.router)
+app.include_router(key_router)
 app.include_router(webhook_router)
 
 
@@ -50,6 +56,14 @@ def _on_character_not_found(_error: CharacterNotFound) -> Response[str]:
     return error_answer(404, "No character with this id.", code="character_not_found", param="character_id")
 
 
+def _on_key_not_found(_error: KeyNotFound) -> Response[str]:
+    return error_answer(404, "No API key with this id.", code="key_not_found", param="key_id")
+
+
+def _on_limit(error: LimitReached) -> Response[str]:
+    return limit_answer(error)
+
+
 def _on_contention(_error: WriteContention) -> Response[str]:
     return error_answer(429, "Too many changes of this video at once; try again.", code="busy", kind="rate_limit_error")
 
@@ -68,6 +82,8 @@ app.exception_handler(ApiError)(_on_api_error)
 app.exception_handler(JobNotFound)(_on_job_not_found)
 app.exception_handler(CharacterNotFound)(_on_character_not_found)
 app.exception_handler(WebhookNotFound)(_on_webhook_not_found)
+app.exception_handler(KeyNotFound)(_on_key_not_found)
+app.exception_handler(LimitReached)(_on_limit)
 app.exception_handler(WriteContention)(_on_contention)
 app.exception_handler(Exception)(_on_anything_else)
 app.not_found(_on_unknown_route)
@@ -76,4 +92,7 @@ app.not_found(_on_unknown_route)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one HTTP request (payload format 2.0)."""
-    return app.resolve(event, context)
+    forget_caller()
+    answer = app.resolve(event, context)
+    keep(caller(), event, answer)
+    return answer

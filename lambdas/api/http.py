@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from jobs.errors import IdempotencyConflict, RequestError
 from jobs.form import from_multipart, from_urlencoded
 from jobs.json_text import NotJson, decode_json
+from jobs.limits import LimitReached
 from jobs.validation import check_depth, request_error
 
 JSON = "application/json"
+RETRY_WORTHWHILE_S = 60
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,10 +46,27 @@ def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = Non
 
 
 def error_answer(
-    status: int, message: str, *, param: str | None = None, code: str | None = None, kind: str = "invalid_request_error"
+    status: int,
+    message: str,
+    *,
+    param: str | None = None,
+    code: str | None = None,
+    kind: str = "invalid_request_error",
+    headers: dict[str, str] | None = None,
 ) -> Response[str]:
     """An error, always `{"error": {message, type, param, code}}`."""
-    return answer({"error": {"message": message, "type": kind, "param": param, "code": code}}, status=status)
+    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return answer(body, status=status, headers=headers)
+
+
+def limit_answer(error: LimitReached) -> Response[str]:
+    """429 with when to come again; 402 for a budget, which the SDK does not retry in vain."""
+    if error.retry_after_s is None:
+        return error_answer(402, error.message, code="insufficient_quota", kind="insufficient_quota")
+    headers = {"retry-after": str(error.retry_after_s)}
+    if error.retry_after_s > RETRY_WORTHWHILE_S:
+        headers["x-should-retry"] = "false"  # the openai SDK's retries come within seconds
+    return error_answer(429, error.message, code=f"{error.limit}_reached", kind="rate_limit_error", headers=headers)
 
 
 def request_error_answer(error: RequestError) -> Response[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobs.webhooks.endpoint import RotateBody, TestBody, WebhookBody, WebhookUpdate
+from lambdas.api.key_views import AuditView, KeyBody, KeyListView, KeyUpdate, KeyView
 from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
 from lambdas.api.webhook_views import (
     DeliveryListView,
@@ -15,8 +16,11 @@ from lambdas.api.webhook_views import (
     WebhookView,
 )
 
-BODIES: tuple[type[BaseModel], ...] = (RotateBody, TestBody, WebhookBody, WebhookUpdate)
+BODIES: tuple[type[BaseModel], ...] = (KeyBody, KeyUpdate, RotateBody, TestBody, WebhookBody, WebhookUpdate)
 SHOWN: tuple[type[BaseModel], ...] = (
+    AuditView,
+    KeyListView,
+    KeyView,
     DeliveryListView,
     EventTypesView,
     WebhookDeletedView,
@@ -24,18 +28,51 @@ SHOWN: tuple[type[BaseModel], ...] = (
     WebhookTestView,
     WebhookView,
 )
+_CHARGED = {"/v1/videos", "/v1/videos/edits", "/v1/videos/extensions", "/v1/videos/{video_id}/remix"}
 _ERRORS = {
     400: "Bad request; `param` names the field",
     401: "No API key, or not a valid one",
+    402: "The key's monthly budget does not cover it; the message has the numbers",
+    403: "The key lacks the scope that the call needs",
     404: "Not there, or another owner's",
-    429: "Too many requests at once",
+    429: "Too many requests or videos for this key; `retry-after` says when to come again",
     500: "The server had an error",
 }
 
 
 def whole(paths: dict[str, Any]) -> dict[str, Any]:
-    """The paths with those of webhooks."""
-    return {**paths, **_webhooks("/v1/webhooks", ""), **_webhooks("/v1/webhook_endpoints", "Endpoint"), **_types()}
+    """The paths with those of webhooks and keys, each with what every call can answer."""
+    webhooks = {**_webhooks("/v1/webhooks", ""), **_webhooks("/v1/webhook_endpoints", "Endpoint"), **_types()}
+    found = {**paths, **webhooks, **_keys()}
+    for path, operations in found.items():
+        for operation in operations.values():
+            if "security" not in operation:
+                _add_common(operation, charged=path in _CHARGED and "requestBody" in operation)
+    return found
+
+
+def _add_common(operation: dict[str, Any], *, charged: bool) -> None:
+    """What the key can be refused for, whatever is asked."""
+    answers = operation["responses"]
+    for status in (401, 403, 429, 500, *((402,) if charged else ())):
+        answers.setdefault(str(status), _answer(_ERRORS[status], "ErrorView"))
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _keys() -> dict[str, Any]:
+    one = [_parameter("key_id", "path")]
+    return {
+        "/v1/keys": {
+            "post": _operation("createKey", "Make an API key", KeyView, (400,), body=KeyBody),
+            "get": _operation("listKeys", "The API keys", KeyListView, ()),
+        },
+        "/v1/keys/{key_id}": {
+            "get": _operation("retrieveKey", "One key and its account", KeyView, (404,), one),
+            "post": _operation("updateKey", "Change it", KeyView, (400, 404), one, body=KeyUpdate),
+            "delete": _operation("revokeKey", "Revoke it at once", KeyView, (404,), one),
+        },
+        "/v1/keys/{key_id}/audit": {"get": _operation("auditKey", "What was done by it", AuditView, (404,), one)},
+    }
 
 
 def _webhooks(base: str, suffix: str) -> dict[str, Any]:

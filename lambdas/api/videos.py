@@ -14,7 +14,7 @@ from jobs.origin import Derivation
 from jobs.states import State, is_terminal
 from jobs.view import video_view
 from lambdas import services
-from lambdas.api.auth import owner_of
+from lambdas.api.auth import caller, owner_of
 from lambdas.api.http import Body, answer, read_body
 from lambdas.api.query import list_query, prefer_wait, variant
 from lambdas.api.routing import new_router
@@ -44,6 +44,7 @@ def accept(
         is_retry=event.headers.get("x-stainless-retry-count", "0") not in {"", "0"},
         texts=body.texts,
         derived=derived,
+        payer=caller(),
     )
     wait_s = prefer_wait(event.headers.get("prefer", ""))
     return _shown(_ended_within(job, wait_s) if wait_s else job)

@@ -15,6 +15,8 @@ from jobs.events import EventDetail, changes
 from jobs.job import Job
 from jobs.publish import publish
 from jobs.settings import settings
+from jobs.states import State, is_terminal
+from lambdas import services
 
 logger = Logger()
 
@@ -24,6 +26,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Returns how many events were published."""
     details = [detail for record in event["Records"] for detail in _details(record["dynamodb"])]
     publish(settings().event_bus, details)
+    for record in event["Records"]:
+        _settle(record["dynamodb"])
     return {"published": len(details)}
 
 
@@ -31,6 +35,18 @@ def _details(change: dict[str, Any]) -> list[EventDetail]:
     if change["Keys"]["sk"]["S"] != "JOB":
         return []
     return changes(_job(change.get("OldImage")), _job(change.get("NewImage")))
+
+
+def _settle(change: dict[str, Any]) -> None:
+    """An ended job's cost goes to its key's account. Whoever deletes a job under way pays as if it was cancelled."""
+    if change["Keys"]["sk"]["S"] != "JOB":
+        return
+    old, new = _job(change.get("OldImage")), _job(change.get("NewImage"))
+    if old is not None and is_terminal(old.status):
+        return
+    ended = new if new is not None else old and old.model_copy(update={"status": State.CANCELLED})
+    if ended is not None and is_terminal(ended.status):
+        services.usage().settle(ended)
 
 
 def _job(image: dict[str, Any] | None) -> Job | None:

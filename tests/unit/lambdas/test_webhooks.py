@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 from jobs import aws, clock
 from jobs.events import changes
 from jobs.job import Job
+from jobs.keys import Scope
 from jobs.webhooks.delivery import DISABLE_AFTER_S, RETRY_AFTER_S
 from jobs.webhooks.dispatch import WebhookQueue
 from lambdas import services, webhook_services
@@ -106,7 +107,7 @@ def webhooks(cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch) -> Web
 
 @pytest.fixture
 def admin(cloud: Cloud) -> Api:
-    return Api(services.keys().create(owner="default", name="admin"))
+    return Api(services.keys().create(owner="default", name="admin", scopes=tuple(Scope)))
 
 
 def completed(owner: str = "default") -> tuple[Job, Job]:
@@ -299,9 +300,8 @@ def test_given_a_test_call_then_the_receivers_answer_is_shown(
     assert Webhook(endpoint["signing_secret"]).verify(body, headers)["type"] == "video.failed"
 
 
-def test_given_another_tenants_webhook_then_it_is_not_there(
-    webhooks: Webhooks, receiver: Receiver, admin: Api, other_api: Api
-) -> None:
+def test_given_another_tenants_webhook_then_it_is_not_there(webhooks: Webhooks, receiver: Receiver, admin: Api) -> None:
+    other_api = Api(services.keys().create(owner="other", name="admin", scopes=tuple(Scope)))
     path = f"/v1/webhooks/{created(admin, receiver.url)['id']}"
 
     assert other_api("GET", "/v1/webhooks").body["data"] == []

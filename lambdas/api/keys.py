@@ -1,0 +1,75 @@
+"""`/v1/keys`: an owner's API keys, their limits, what they used, what was done by them. Needs the scope `admin`."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from lambdas import services
+from lambdas.api.auth import owner_of
+from lambdas.api.http import answer, read_model
+from lambdas.api.key_views import AuditView, KeyBody, KeyListView, KeyUpdate, key_view
+from lambdas.api.routing import new_router
+
+router = new_router()
+AUDIT_SHOWN = 100
+_NO_KEY = {"key"}
+
+
+@router.post("/v1/keys")
+def create() -> Response[str]:
+    """A new key, shown in this answer and never again."""
+    event = router.current_event
+    owner = owner_of(event)
+    body = read_model(event, KeyBody)
+    scopes = tuple(dict.fromkeys(body.scopes))
+    key, record = services.keys().add(owner=owner, name=body.name, scopes=scopes, limits=body.limits)
+    return answer(key_view(record, key=key).model_dump(mode="json"))
+
+
+@router.get("/v1/keys")
+def list_keys() -> Response[str]:
+    """The owner's keys, revoked ones too."""
+    found = services.keys().of_owner(owner_of(router.current_event))
+    view = KeyListView(data=[key_view(record) for record in found])
+    return answer(view.model_dump(mode="json", exclude={"data": {"__all__": {"key", "usage"}}}))
+
+
+@router.get("/v1/keys/<key_id>")
+def retrieve(key_id: str) -> Response[str]:
+    """One key, with its account."""
+    return _shown(owner_of(router.current_event), key_id)
+
+
+@router.post("/v1/keys/<key_id>")
+def update(key_id: str) -> Response[str]:
+    """Another name, other scopes or limits, from the next request on."""
+    event = router.current_event
+    owner = owner_of(event)
+    services.keys().named(owner, key_id)
+    body = read_model(event, KeyUpdate)
+    changes: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set if getattr(body, name)}
+    if body.scopes:
+        changes["scopes"] = tuple(dict.fromkeys(body.scopes))
+    services.keys().update(owner, key_id, changes)
+    return _shown(owner, key_id)
+
+
+@router.delete("/v1/keys/<key_id>")
+def revoke(key_id: str) -> Response[str]:
+    """The key stops working at once; its account and its trail stay."""
+    record = services.keys().revoke_named(owner_of(router.current_event), key_id)
+    return answer(key_view(record).model_dump(mode="json", exclude={"key", "usage"}))
+
+
+@router.get("/v1/keys/<key_id>/audit")
+def audit(key_id: str) -> Response[str]:
+    """What was changed by the key, the newest first."""
+    record = services.keys().named(owner_of(router.current_event), key_id)
+    view = AuditView(data=services.audit().read(record.id, limit=AUDIT_SHOWN))
+    return answer(view.model_dump(mode="json"))
+
+
+def _shown(owner: str, key_id: str) -> Response[str]:
+    record = services.keys().named(owner, key_id)
+    view = key_view(record, usage=services.usage().usage(record.id))
+    return answer(view.model_dump(mode="json", exclude=_NO_KEY))
