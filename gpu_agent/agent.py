@@ -22,6 +22,7 @@ from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS, Loop
 from gpu_agent.offers import Gpu, abilities, detect_gpus, divide, estimate_slot, slot_name
 from gpu_agent.outcomes import Outcomes
+from gpu_agent.pricing import usd_per_hour
 from gpu_agent.settings import AgentSettings
 from gpu_agent.slot import Slot
 from gpu_agent.source import WorkSource
@@ -45,7 +46,8 @@ class Agent:
         self._identity = identify(self._imds, settings.instance_id)
         # Several agents may share a machine's disk (the local fleet does); each clears its own folder alone.
         own_scratch = settings.scratch_dir / self._identity.instance_id
-        self._settings = settings = settings.model_copy(update={"scratch_dir": own_scratch})
+        price = usd_per_hour(settings, self._identity)
+        self._settings = settings = settings.model_copy(update={"scratch_dir": own_scratch, "usd_per_hour": price})
         self._clients = connect(poll_wait_s=settings.poll_wait_s)
         self._ended = threading.Event()
         self._died: str | None = None
@@ -173,7 +175,7 @@ def make_context(
         poll_wait_s=settings.poll_wait_s,
         lease_s=settings.lease_s,
     )
-    price_usd_s = settings.usd_per_hour / SECONDS_PER_HOUR / num_slots if settings.usd_per_hour else None
+    slot_usd_per_hour = None if settings.usd_per_hour is None else settings.usd_per_hour / num_slots
     return Context(
         instance_id=identity.instance_id,
         is_spot=identity.is_spot,
@@ -181,6 +183,7 @@ def make_context(
         slot=slot,
         settings=settings,
         store=store,
+        slot_usd_per_hour=slot_usd_per_hour,
         queues=queues,
         source=source,
         fetcher=InputFetcher(clients.s3, settings.media_bucket, checkpoints, settings.scratch_dir),
@@ -192,7 +195,7 @@ def make_context(
             hands=hands,
             s3=clients.s3,
             bucket=settings.media_bucket,
-            price_usd_s=price_usd_s,
+            slot_usd_per_hour=slot_usd_per_hour,
         ),
         hands=hands,
         ending=ending,

@@ -36,6 +36,17 @@ def connect(*, poll_wait_s: int) -> Clients:
     )
 
 
+def bulk_s3(*, read_timeout_s: float) -> "S3Client":
+    """An S3 client for large reads over many connections at once."""
+    client: S3Client = _client("s3", read_timeout_s=read_timeout_s, signature_version="s3v4")
+    return client
+
+
+def ec2() -> Any:
+    """Untyped: of EC2's hundreds of calls, one is used, once."""
+    return _client("ec2", read_timeout_s=BULK_TIMEOUT_S)
+
+
 def _client(service: str, *, read_timeout_s: float, **options: Any) -> Any:
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,

@@ -19,6 +19,7 @@ class Identity(BaseModel):
     instance_id: str
     kind: str
     is_spot: bool
+    zone: str | None = None
 
 
 def identify(imds: Imds, given_id: str | None) -> Identity:
@@ -35,6 +36,7 @@ def identify(imds: Imds, given_id: str | None) -> Identity:
         instance_id=instance_id,
         kind=imds.get("instance-type") or "unknown",
         is_spot=imds.get("instance-life-cycle") == "spot",
+        zone=imds.get("placement/availability-zone"),
     )
 
 

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RETRIES_WITHOUT_LEASE = 5
+SECONDS_PER_HOUR = 3600.0
 
 Answer = TypeVar("Answer")
 
 
 class Outcomes:
-    """Ends attempts. `price_usd_s` is what one second of a slot costs, None where nobody knows."""
+    """Ends attempts. `slot_usd_per_hour` is what the slot costs, None where nobody knows."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Outcomes:
         hands: Hands,
         s3: "S3Client",
         bucket: str,
-        price_usd_s: float | None,
+        slot_usd_per_hour: float | None,
     ) -> None:
         self._store = store
         self._source = source
@@ -53,7 +54,7 @@ class Outcomes:
         self._hands = hands
         self._s3 = s3
         self._bucket = bucket
-        self._price_usd_s = price_usd_s
+        self._slot_usd_per_hour = slot_usd_per_hour
 
     def completed(self, held: HeldJob, lease: Lease, encoded: VideoEncoded) -> None:
         """Upload the files under this attempt's own keys, then complete the job by one write."""
@@ -113,7 +114,7 @@ class Outcomes:
             held.attempt,
             outputs=outputs,
             seconds_by_phase={phase: round(spent_s, 3) for phase, spent_s in held.seconds_by_phase.items()},
-            cost_usd=round(busy_s * (self._price_usd_s or 0.0), 6),
+            cost_usd=None if self._slot_usd_per_hour is None else busy_s * self._slot_usd_per_hour / SECONDS_PER_HOUR,
         )
         seconds("JobSeconds", busy_s, Model=job.model)
         count("JobCompleted", Model=job.model)

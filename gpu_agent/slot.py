@@ -140,6 +140,7 @@ class Slot:
                 instance_id=self._context.instance_id,
                 slot=self.spec.name,
                 lease_s=self._context.settings.lease_s,
+                usd_per_hour=self._context.slot_usd_per_hour,
             )
         except (NotClaimable, JobNotFound) as refusal:
             logger.info("not claimed", extra={"reason": str(refusal)})

@@ -98,6 +98,8 @@ def changes(old: Job | None, new: Job | None) -> list[EventDetail]:
         return [_event(new, EventType.QUEUED, new.attempt)]
     if old.status is new.status is State.IN_PROGRESS:
         return _while_running(old, new)
+    if is_terminal(old.status) and new.status is State.QUEUED:  # an operator tries it again
+        return [_event(new, EventType.QUEUED, new.attempt)]
     return [] if old.status is new.status else [_moved(new)]
 
 

@@ -42,7 +42,9 @@ class Source(_Record):
 
 
 class Attempt(_Record):
-    """One agent's try. `number` is the fence. Times are unix seconds; steps count finished denoise steps."""
+    """One agent's try. `number` is the fence. Times are unix seconds; steps count finished denoise steps.
+
+    `usd_per_hour` is the slot's price as its agent knew it, `cost_usd` what the attempt came to; None: nobody knows."""
 
     number: int
     instance_id: str
@@ -53,6 +55,8 @@ class Attempt(_Record):
     resumed_from_step: int = 0
     last_step: int = 0
     reason: str | None = None
+    usd_per_hour: float | None = None
+    cost_usd: float | None = None
 
 
 class Outputs(_Record):
@@ -99,6 +103,7 @@ class Job(_Record):
     id: str
     owner: str
     status: State
+    trace_id: str | None = None  # of the request that made it, as AWS X-Ray writes one; on every log line about it
     request: VideoRequest
     source: Source
     created_at: float

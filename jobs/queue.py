@@ -76,6 +76,14 @@ class JobQueues:
             self._urls[model] = self.client.get_queue_url(QueueName=queue_name(self.prefix, model))["QueueUrl"]
         return self._urls[model]
 
+    @property
+    def dead_letters_url(self) -> str:
+        """Where jobs end that crash their workers, and messages that nobody ever settles."""
+        name = f"{self.prefix}-jobs-dead"
+        if name not in self._urls:
+            self._urls[name] = self.client.get_queue_url(QueueName=name)["QueueUrl"]
+        return self._urls[name]
+
     def send(self, job: Job) -> None:
         """Put the job's message into its model's queue."""
         self.client.send_message(
@@ -123,8 +131,7 @@ class JobQueues:
 
     def bury(self, job: Job, message: Message | None, *, reason: str) -> None:
         """A job that crashes its workers: its message ends in the dead-letter queue, with the reason."""
-        name = f"{self.prefix}-jobs-dead"
-        url = self.client.get_queue_url(QueueName=name)["QueueUrl"]
+        url = self.dead_letters_url
         body = {"version": "1", "job_id": job.id, "model": job.model, "reason": reason[:1000]}
         self.client.send_message(QueueUrl=url, MessageBody=json.dumps(body), MessageGroupId=group_id(job.owner))
         if message is not None:

@@ -22,7 +22,10 @@ MOVES: dict[State, frozenset[State]] = {
     State.CANCELLED: frozenset(),
 }
 
+# Not a move of the system's own: an operator may try again a job that was given up for crashing its workers.
+OPERATOR_MOVES: dict[State, frozenset[State]] = {State.FAILED: frozenset({State.QUEUED})}
+
 
 def is_terminal(state: State) -> bool:
-    """True once nothing can change the outcome any more."""
+    """True once nothing but an operator can change the outcome any more."""
     return not MOVES[state]

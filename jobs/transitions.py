@@ -5,11 +5,13 @@ A job's record changes here and nowhere else. Losing capacity never counts again
 
 from typing import Any
 
-from jobs.errors import FenceLost, NotClaimable
+from jobs.errors import FenceLost, NotClaimable, NotRedrivable
 from jobs.job import Attempt, AttemptOutcome, Job, JobError, Outputs, Phase
 from jobs.states import State, is_terminal
 
 MAX_CRASHES = 3
+WORKER_CRASHED = "worker_crashed"
+SECONDS_PER_HOUR = 3600.0
 MAX_ATTEMPTS_KEPT = 50  # a job may be interrupted without end; its record must not grow without end
 
 
@@ -17,14 +19,36 @@ def _with(job: Job, now: float, **changes: Any) -> Job:
     return job.model_copy(update={**changes, "updated_at": now})
 
 
-def _closed(job: Job, now: float, outcome: AttemptOutcome, reason: str | None) -> tuple[Attempt, ...]:
-    """The attempts, with the running one ended."""
+def _closed(
+    job: Job, now: float, outcome: AttemptOutcome, reason: str | None, *, cost_usd: float | None = None
+) -> tuple[Attempt, ...]:
+    """The attempts, with the running one ended. `cost_usd` is what its agent reckoned, else its time is priced."""
     if not job.attempts or job.attempts[-1].outcome != "running":
         return job.attempts
-    last = job.attempts[-1].model_copy(
-        update={"ended_at": now, "outcome": outcome, "reason": reason, "last_step": job.step}
-    )
-    return (*job.attempts[:-1], last)
+    last = job.attempts[-1]
+    ended = {
+        "ended_at": now,
+        "outcome": outcome,
+        "reason": reason,
+        "last_step": job.step,
+        "cost_usd": _time_cost_usd(job, last, now) if cost_usd is None else cost_usd,
+    }
+    return (*job.attempts[:-1], last.model_copy(update=ended))
+
+
+def _time_cost_usd(job: Job, attempt: Attempt, now: float) -> float | None:
+    """What the slot cost from the claim on: until now, or, of an agent that fell silent, until its lease ended."""
+    if attempt.usd_per_hour is None:
+        return None
+    until = now if job.lease_expires_at is None else min(now, job.lease_expires_at)
+    return round(max(0.0, until - attempt.started_at) * attempt.usd_per_hour / SECONDS_PER_HOUR, 6)
+
+
+def _total_usd(job: Job, attempts: tuple[Attempt, ...]) -> float | None:
+    """The job's cost once `attempts` is what has become of its attempts; None while nobody knows the cost of any."""
+    just_ended = bool(attempts) and attempts != job.attempts
+    spent = attempts[-1].cost_usd if just_ended else None
+    return job.cost_usd if spent is None else round((job.cost_usd or 0.0) + spent, 6)
 
 
 def _guard(job: Job, attempt: int) -> None:
@@ -37,7 +61,9 @@ def lease_alive(job: Job, now: float) -> bool:
     return job.status is State.IN_PROGRESS and job.lease_expires_at is not None and job.lease_expires_at > now
 
 
-def claim(job: Job, *, instance_id: str, slot: str, lease_s: float, now: float) -> Job:
+def claim(
+    job: Job, *, instance_id: str, slot: str, lease_s: float, usd_per_hour: float | None = None, now: float
+) -> Job:
     """A new attempt takes a queued job, or one whose lease has run out (its attempt is then `lost`).
 
     Raises NotClaimable if the job has ended, is to be cancelled, or is another's."""
@@ -45,14 +71,21 @@ def claim(job: Job, *, instance_id: str, slot: str, lease_s: float, now: float) 
         raise NotClaimable(job.id, job.status, lease_expires_at=job.lease_expires_at)
     number = job.attempt + 1
     attempt = Attempt(
-        number=number, instance_id=instance_id, slot=slot, started_at=now, resumed_from_step=job.checkpoint_step
+        number=number,
+        instance_id=instance_id,
+        slot=slot,
+        started_at=now,
+        resumed_from_step=job.checkpoint_step,
+        usd_per_hour=usd_per_hour,
     )
+    before = _closed(job, now, "lost", "lease expired")
     return _with(
         job,
         now,
         status=State.IN_PROGRESS,
         attempt=number,
-        attempts=(*_closed(job, now, "lost", "lease expired"), attempt)[-MAX_ATTEMPTS_KEPT:],
+        attempts=(*before, attempt)[-MAX_ATTEMPTS_KEPT:],
+        cost_usd=_total_usd(job, before),
         started_at=job.started_at if job.started_at is not None else now,
         lease_expires_at=now + lease_s,
         phase=None,
@@ -84,12 +117,23 @@ def heartbeat(
     )
 
 
-def _end(job: Job, now: float, status: State, outcome: AttemptOutcome, reason: str | None, **changes: Any) -> Job:
+def _end(
+    job: Job,
+    now: float,
+    status: State,
+    outcome: AttemptOutcome,
+    reason: str | None,
+    *,
+    cost_usd: float | None = None,
+    **changes: Any,
+) -> Job:
+    attempts = _closed(job, now, outcome, reason, cost_usd=cost_usd)
     return _with(
         job,
         now,
         status=status,
-        attempts=_closed(job, now, outcome, reason),
+        attempts=attempts,
+        cost_usd=_total_usd(job, attempts),
         completed_at=now,
         lease_expires_at=None,
         phase=None,
@@ -98,9 +142,11 @@ def _end(job: Job, now: float, status: State, outcome: AttemptOutcome, reason: s
 
 
 def complete(
-    job: Job, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float, now: float
+    job: Job, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float | None, now: float
 ) -> Job:
-    """The attempt finished: its outputs are the job's. Raises FenceLost."""
+    """The attempt finished: its outputs are the job's. `cost_usd` is the attempt's; the job's is that of all attempts.
+
+    Raises FenceLost."""
     _guard(job, attempt)
     return _end(
         job,
@@ -137,11 +183,13 @@ def interrupt(
     _guard(job, attempt)
     if job.cancel_requested:
         return _end(job, now, State.CANCELLED, "cancelled", reason)
+    attempts = _closed(job, now, outcome, reason)
     return _with(
         job,
         now,
         status=State.QUEUED,
-        attempts=_closed(job, now, outcome, reason),
+        attempts=attempts,
+        cost_usd=_total_usd(job, attempts),
         queued_at=now,
         sent_at=None,
         lease_expires_at=None,
@@ -165,10 +213,31 @@ def record_crash(job: Job, attempt: int, *, reason: str, now: float) -> Job:
     _guard(job, attempt)
     crashes = job.crashes + 1
     if crashes >= MAX_CRASHES and not job.cancel_requested:
-        error = JobError(code="worker_crashed", message=f"The worker crashed {crashes} times; the last time: {reason}")
+        error = JobError(code=WORKER_CRASHED, message=f"The worker crashed {crashes} times; the last time: {reason}")
         return _end(job, now, State.FAILED, "crashed", reason, crashes=crashes, error=error)
     back = interrupt(job, attempt, checkpoint_step=job.checkpoint_step, reason=reason, outcome="crashed", now=now)
     return back.model_copy(update={"crashes": crashes})
+
+
+def redrive(job: Job, *, now: float) -> Job:
+    """An operator tries again a job that was given up for its crashes: queued, to start anew as the next attempt.
+
+    Its checkpoints went with its failure, and may have been what crashed it. Raises NotRedrivable."""
+    code = job.error.code if job.error is not None else None
+    if job.status is not State.FAILED or code != WORKER_CRASHED:
+        raise NotRedrivable(job.id, job.status, code)
+    return _with(
+        job,
+        now,
+        status=State.QUEUED,
+        queued_at=now,
+        sent_at=None,
+        completed_at=None,
+        crashes=0,
+        error=None,
+        step=0,
+        checkpoint_step=0,
+    )
 
 
 def cancel(job: Job, *, now: float) -> Job:

@@ -72,7 +72,7 @@ class Desk:
             hands=self.hands,
             s3=s3,
             bucket=BUCKET,
-            price_usd_s=0.001,
+            slot_usd_per_hour=3.6,
         )
 
     def encoded(self) -> VideoEncoded:

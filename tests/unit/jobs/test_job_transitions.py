@@ -68,3 +68,28 @@ def test_given_another_fence_then_nothing_can_be_completed(wrong: int) -> None:
 
     with pytest.raises(FenceLost):
         transitions.complete(job, wrong, outputs=outputs(job), seconds_by_phase={}, cost_usd=0.0, now=T0)
+
+
+def priced(job: Job, at: float) -> Job:
+    return transitions.claim(job, instance_id="i", slot="0", lease_s=60, usd_per_hour=3.6, now=at)
+
+
+def test_given_attempts_with_a_price_then_each_tells_its_cost_and_the_job_their_sum() -> None:
+    first = transitions.interrupt(priced(queued(), T0), 1, checkpoint_step=1, reason="spot", now=T0 + 10)
+    # The second falls silent: its slot is paid for until the lease ended, whenever that is noticed.
+    third = priced(priced(first, T0 + 100), T0 + 5000)
+
+    job = transitions.complete(third, 3, outputs=outputs(third, 3), seconds_by_phase={}, cost_usd=0.004, now=T0 + 5010)
+
+    assert [attempt.cost_usd for attempt in job.attempts] == [0.01, 0.06, 0.004]
+    assert job.cost_usd == pytest.approx(0.074)
+
+
+def test_given_no_price_then_no_cost_is_told() -> None:
+    job = transitions.interrupt(running(), 1, checkpoint_step=1, reason="spot", now=T0 + 10)
+
+    assert (job.attempts[0].cost_usd, job.cost_usd) == (None, None)
+
+
+def test_given_a_job_that_never_ran_when_cancelled_then_it_cost_nothing_that_is_known() -> None:
+    assert transitions.cancel(queued(), now=T0).cost_usd is None
