@@ -23,6 +23,8 @@ def grant_agent(fleet: Fleet, storage: Storage, queues: JobQueues) -> None:
         ],
         queues.arns,
     )
+    # A job that keeps killing its workers ends there, with its reason.
+    _allow(fleet, ["sqs:GetQueueUrl", "sqs:SendMessage"], [queues.dead_letters.queue_arn])
     table_arn = storage.table.table_arn
     _allow(
         fleet,
@@ -36,7 +38,11 @@ def grant_agent(fleet: Fleet, storage: Storage, queues: JobQueues) -> None:
     _allow(fleet, ["s3:ListBucket"], [storage.media.bucket_arn])
     _allow(
         fleet,
-        ["autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetInstanceProtection"],
+        [
+            "autoscaling:TerminateInstanceInAutoScalingGroup",
+            "autoscaling:SetInstanceProtection",
+            "autoscaling:CompleteLifecycleAction",
+        ],
         fleet.group_arns,
     )
     for arn in fleet.group_arns:
@@ -45,7 +51,8 @@ def grant_agent(fleet: Fleet, storage: Storage, queues: JobQueues) -> None:
 
 
 def _operate(fleet: Fleet) -> None:
-    """Sessions and metrics; these services know no resources to narrow to, so the namespace is fixed instead."""
+    """Sessions, metrics, what the instance costs; these services know no resources to narrow to, so the metrics'
+    namespace is fixed instead."""
     _allow(
         fleet,
         [
@@ -54,6 +61,7 @@ def _operate(fleet: Fleet) -> None:
             "ssmmessages:CreateDataChannel",
             "ssmmessages:OpenControlChannel",
             "ssmmessages:OpenDataChannel",
+            "ec2:DescribeSpotPriceHistory",
         ],
         ["*"],
     )
@@ -64,7 +72,7 @@ def _operate(fleet: Fleet) -> None:
             conditions={"StringLike": {"cloudwatch:namespace": ["Revalida/*"]}},
         )
     )
-    _accept(fleet, "*", "SSM's session channels and PutMetricData know no resources; the namespace is a condition.")
+    _accept(fleet, "*", "SSM's session channels, PutMetricData and Spot prices know no resources; the namespace is a condition.")
 
 
 def _objects(fleet: Fleet, storage: Storage, actions: list[str], *patterns: str) -> None:

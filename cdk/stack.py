@@ -129,12 +129,18 @@ class VideoStack(Stack):
             "AWS_DEFAULT_REGION": self._settings.region,
             "REVALIDA_AGENT_VERSION": fleet.agent_version,
             "REVALIDA_IDLE_LIMIT_S": str(fleet.idle_limit_s),
+            "REVALIDA_LATENCY_TARGET_S": str(fleet.latency_target_s),
+            "REVALIDA_INSTANCE_USD_PER_HOUR": self._on_demand_prices,
         }
 
     @property
     def _trust(self) -> dict[str, str]:
         """Where a webhook may lead beside the public internet."""
         return {"REVALIDA_TRUSTED_NETWORKS": json.dumps([str(one) for one in self._settings.api.trusted_networks])}
+
+    @property
+    def _on_demand_prices(self) -> str:
+        return json.dumps({kind.name: kind.on_demand_usd_per_hour for kind in self._settings.fleet.instance_types})
 
     @property
     def _limits(self) -> dict[str, str]:
@@ -152,9 +158,7 @@ class VideoStack(Stack):
             "REVALIDA_ON_DEMAND_ASG_NAME": self.fleet.on_demand_name,
             "REVALIDA_ON_DEMAND_VCPU_QUOTA": str(fleet.on_demand.vcpu_quota),
             "REVALIDA_ON_DEMAND_TYPES": json.dumps(fleet.on_demand.types),
-            "REVALIDA_INSTANCE_USD_PER_HOUR": json.dumps(
-                {kind.name: kind.on_demand_usd_per_hour for kind in fleet.instance_types}
-            ),
+            "REVALIDA_INSTANCE_USD_PER_HOUR": self._on_demand_prices,
             "REVALIDA_STARVE_AFTER_S": str(scaling.starve_after_s),
             "REVALIDA_RETRY_SPOT_AFTER_S": str(scaling.retry_spot_after_s),
             "REVALIDA_LAUNCH_RESERVE_S": str(scaling.launch_reserve_s),

@@ -67,6 +67,9 @@ Type=exec
 User=revalida
 WorkingDirectory=/opt/revalida
 EnvironmentFile=/etc/revalida-agent.env
+# The instance store where there is one. PrivateTmp is on the root volume, too small for weights.
+Environment=REVALIDA_SCRATCH_DIR=/var/lib/revalida/scratch
+Environment=REVALIDA_WEIGHTS_DIR=/var/lib/revalida/weights
 ExecStart=/opt/revalida/venv/bin/python -m gpu_agent
 Restart=on-failure
 RestartSec=10

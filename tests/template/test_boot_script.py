@@ -93,6 +93,8 @@ def test_given_a_machine_when_the_unit_is_written_then_restarts_are_limited_and_
     assert "Restart=on-failure" in unit
     assert "StartLimitBurst=5" in unit
     assert "TimeoutStopSec=110" in unit  # below the two minutes of a Spot notice
+    for setting in ("REVALIDA_SCRATCH_DIR", "REVALIDA_WEIGHTS_DIR"):  # on the instance store, where there is one
+        assert any(line.startswith(f"Environment={setting}=/var/lib/revalida/") for line in unit)
 
 
 def test_given_settings_with_quotes_in_them_when_user_data_runs_then_bash_reads_them_back(tmp_path: Path) -> None:
