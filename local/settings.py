@@ -20,6 +20,8 @@ class LocalSettings(BaseSettings):
     port: int = Field(default=8080, ge=1, le=65_535, validation_alias="PORT")
     directory: Path = Field(default=ROOT / ".local", validation_alias="REVALIDA_LOCAL_DIR")
     gateway_port: int | None = Field(default=None, ge=1, le=65_535, validation_alias="REVALIDA_GATEWAY_PORT")
+    # False: nobody plays the instances; whoever started the system brings agents of its own (the chaos run does).
+    agents: bool = Field(default=True, validation_alias="REVALIDA_LOCAL_AGENTS")
     agent_stop_s: float = Field(default=20.0, gt=0, validation_alias="REVALIDA_AGENT_STOP_S")
 
     @property

@@ -81,7 +81,8 @@ class LocalSystem:
             while not self._asked_to_stop.wait(_TICK_S):
                 if local_aws.has_ended:
                     raise StepFailed(f"The local AWS ended. Its log: {self._settings.logs / 'aws.log'}")
-                fleet.tick()
+                if self._settings.agents:
+                    fleet.tick()
             _say("Stopping ...")
         finally:
             fleet.stop()
@@ -119,6 +120,7 @@ class LocalSystem:
             # MiniStack serves the instance metadata too; a test that sends Spot notices names its own.
             "REVALIDA_IMDS_ENDPOINT": os.environ.get("REVALIDA_IMDS_ENDPOINT", aws.endpoint(port)),
             **deployment.agent_environment,
+            "REVALIDA_USD_PER_HOUR": "0",  # nobody bills this machine
         }
         return LocalFleet(
             self._settings,

@@ -26,7 +26,7 @@ def main() -> None:
     asked = parser.parse_args()
     request = {"num_inference_steps": asked.steps, "size": "128x128", "num_frames": 33}
     with tempfile.TemporaryDirectory() as folder, emulator(Path(folder)) as endpoint:
-        aws = LocalAws(endpoint=endpoint, prefix="bench")
+        aws = LocalAws.named(endpoint, "bench")
         make_resources(aws)
         plain, gaps = measure(aws, Path(folder) / "plain", asked.jobs, NEVER_S, request)
         saved, _ = measure(aws, Path(folder) / "saved", asked.jobs, asked.interval_s, request)

@@ -1,16 +1,20 @@
-"""What must hold after a chaos run, seen from outside: the table, its stream, the bucket and the queue."""
+"""What must hold after a chaos run, seen from outside: events on the bus, table, its stream, bucket and queues."""
 
-import hashlib
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobs.events import EventType
 from jobs.job import Job
 from jobs.states import State
 from tests.chaos.ledger import Change, changed_after_end, events_of
+from tests.chaos.reference import MODEL, digest_of
 from tests.chaos.world.emulator import LocalAws
+from tests.chaos.world.subscriber import Subscriber
 
 LOST_WORK_BOUND_S = 10.0  # checkpoints come with every step here; what is left is one upload under failing calls
 STEPS_LOST_BY_NOTICE = 1
+COST_ROUNDING_USD = 1e-4
 
 
 @dataclass(kw_only=True)
@@ -25,14 +29,23 @@ class Findings:
             self.breaches.append(breach)
 
 
-def examine(aws: LocalAws, jobs: list[Job], history: dict[str, list[Change]], references: dict[int, str]) -> Findings:
+def examine(
+    aws: LocalAws,
+    jobs: list[Job],
+    history: dict[str, list[Change]],
+    references: Mapping[int, str],
+    subscriber: Subscriber,
+) -> Findings:
     """`references` maps a request's seed to the digest of its undisturbed video."""
     findings = Findings()
     for job in jobs:
         _ended_once(job, history.get(job.id, []), findings)
+        _told_once(job, subscriber, findings)
         _same_video(aws, job, references, findings)
         _steps_lost(job, findings)
-    left = aws.queues().depth("wan-mini").total
+        _costs(job, findings)
+    findings.figures |= {f"jobs by {door}": number for door, number in Counter(job.source.door for job in jobs).items()}
+    left = aws.queues().depth(MODEL).total
     findings.hold(left == 0, f"{left} messages are left in the queue")
     outcomes = [attempt.outcome for job in jobs for attempt in job.attempts]
     for outcome in ("completed", "interrupted", "lost", "crashed"):
@@ -42,18 +55,11 @@ def examine(aws: LocalAws, jobs: list[Job], history: dict[str, list[Change]], re
     return findings
 
 
-def digest_of(aws: LocalAws, job: Job) -> str:
-    """SHA-256 of the finished video file."""
-    assert job.outputs is not None
-    body = aws.client("s3").get_object(Bucket=aws.bucket, Key=job.outputs.video)["Body"].read()
-    return hashlib.sha256(body).hexdigest()
-
-
 def _ended_once(job: Job, history: list[Change], findings: Findings) -> None:
     reason = f" ({job.error.message})" if job.error else ""
     findings.hold(job.status is State.COMPLETED, f"{job.id} is {job.status}{reason}")
     completions = [event.event_id for event in events_of(history) if event.type is EventType.COMPLETED]
-    findings.hold(len(completions) == 1, f"{job.id} has {len(completions)} completion events: {completions}")
+    findings.hold(len(completions) == 1, f"{job.id} was completed {len(completions)} times: {completions}")
     findings.hold(not changed_after_end(history), f"{job.id} was written to after its end")
     findings.hold(
         job.step == job.total_steps == job.request.num_inference_steps,
@@ -61,12 +67,18 @@ def _ended_once(job: Job, history: list[Change], findings: Findings) -> None:
     )
 
 
-def _same_video(aws: LocalAws, job: Job, references: dict[int, str], findings: Findings) -> None:
+def _told_once(job: Job, subscriber: Subscriber, findings: Findings) -> None:
+    told = subscriber.completions(job.id)
+    findings.hold(len(told) == 1, f"{job.id} had {len(told)} completion events on the bus: {told}")
+
+
+def _same_video(aws: LocalAws, job: Job, references: Mapping[int, str], findings: Findings) -> None:
     if job.outputs is None:
         return
     attempt = job.attempts[-1].number
     findings.hold(f"/{attempt}/" in job.outputs.video, f"{job.id} shows another attempt's video: {job.outputs.video}")
-    same = digest_of(aws, job) == references[job.request.seed]
+    body = aws.client("s3").get_object(Bucket=aws.bucket, Key=job.outputs.video)["Body"].read()
+    same = digest_of(body) == references[job.request.seed]
     findings.hold(same, f"{job.id} differs from the undisturbed video after {len(job.attempts)} attempts")
 
 
@@ -81,3 +93,12 @@ def _steps_lost(job: Job, findings: Findings) -> None:
         elif after.resumed_from_step:
             bound = f"{job.id} lost {lost} steps, {lost * step_s:.1f} s, by a kill"
             findings.hold(lost * step_s <= LOST_WORK_BOUND_S, bound)
+
+
+def _costs(job: Job, findings: Findings) -> None:
+    """Every attempt has its price, the lost ones too, and the job what they came to together."""
+    costs = [attempt.cost_usd for attempt in job.attempts]
+    known = [cost for cost in costs if cost is not None]
+    findings.hold(len(known) == len(costs), f"{job.id} has attempts without a cost: {costs}")
+    told = job.cost_usd or 0.0
+    findings.hold(abs(sum(known) - told) < COST_ROUNDING_USD, f"{job.id} cost {told}, its attempts {costs}")

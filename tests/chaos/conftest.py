@@ -23,7 +23,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def aws(endpoint: str) -> LocalAws:
-    world = LocalAws(endpoint=endpoint, prefix=f"world{next(_numbers)}")
+    world = LocalAws.named(endpoint, f"world{next(_numbers)}")
     make_resources(world)
     return world
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Studio:
         return OpenAI(**{"base_url": self.api_base, "api_key": self.api_key, **overrides})
 
     def aws(self, service: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.stack["aws_endpoint"],
             region_name=self.stack["region"],
@@ -78,12 +78,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(local_dir: Path, *, port: int) -> Studio:
+def start(local_dir: Path, *, port: int, settings: Mapping[str, str] | None = None) -> Studio:
     """Start `python -m local` in its own process group and wait until it says that it is ready."""
     local_dir.mkdir(parents=True, exist_ok=True)
     stack_file = local_dir / "stack.json"
     stack_file.unlink(missing_ok=True)
-    environment = {**os.environ, "PORT": str(port), "REVALIDA_LOCAL_DIR": str(local_dir)}
+    environment = {**os.environ, "PORT": str(port), "REVALIDA_LOCAL_DIR": str(local_dir), **(settings or {})}
     log = (local_dir / "run.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
@@ -118,8 +118,8 @@ def stop(studio: Studio, *, with_signal: signal.Signals = signal.SIGTERM) -> lis
 
 
 @contextmanager
-def running(local_dir: Path) -> Iterator[Studio]:
-    studio = start(local_dir, port=free_port())
+def running(local_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Studio]:
+    studio = start(local_dir, port=free_port(), settings=settings)
     try:
         yield studio
     finally:

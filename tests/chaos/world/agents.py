@@ -104,6 +104,7 @@ def start_agent(
         "notice_margin_s": 2,
         "close_s": 5,
         "idle_limit_s": 3600,
+        "usd_per_hour": 1.7,  # any price: what attempts cost is checked against their time
     }
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},

@@ -31,18 +31,17 @@ def free_port() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAws:
-    """`endpoint` is where every client of the test speaks to the emulator itself; `prefix` keeps worlds apart."""
+    """`endpoint` is where every client of the test speaks to the emulator itself; `prefix` is that of the queues."""
 
     endpoint: str
     prefix: str
+    table: str
+    bucket: str
 
-    @property
-    def table(self) -> str:
-        return f"{self.prefix}-jobs"
-
-    @property
-    def bucket(self) -> str:
-        return f"{self.prefix}-media"
+    @classmethod
+    def named(cls, endpoint: str, prefix: str) -> "LocalAws":
+        """A world of its own within one emulator; `make_resources` makes what it names."""
+        return cls(endpoint=endpoint, prefix=prefix, table=f"{prefix}-jobs", bucket=f"{prefix}-media")
 
     @property
     def dead_letters(self) -> str:

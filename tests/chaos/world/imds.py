@@ -1,5 +1,6 @@
 """A stand-in for the instance metadata service that can give notice. MiniStack's always answers `none`."""
 
+import contextlib
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,11 @@ class StandInImds:
         service = self
 
         class Handler(BaseHTTPRequestHandler):
+            def handle(self) -> None:
+                # An agent that was paused or killed does not wait for its answer.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    super().handle()
+
             def do_PUT(self) -> None:
                 service.tokens_given += 1
                 self._answer(200, TOKEN)

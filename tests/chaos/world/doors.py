@@ -1,0 +1,92 @@
+"""The three doors of the running local system, used as developers, producers and integrators use them."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from jobs.job import Job
+from jobs.keys import KeyStore
+from tests.chaos.world.agents import wait_for
+from tests.chaos.world.emulator import LocalAws
+
+CALL_TIMEOUT_S = 60.0
+ACCEPT_TIMEOUT_S = 180.0
+MAX_ENTRIES = 10  # PutEvents takes ten
+SAID_TWICE = 5  # every fifth request is repeated, as an impatient client or an at-least-once bus does
+Request = dict[str, Any]
+
+
+class Doors:
+    """Puts requests in; every door repeats some, which must not make a second job."""
+
+    def __init__(self, aws: LocalAws, *, api_base: str, event_bus: str) -> None:
+        self._aws = aws
+        self._api_base = api_base
+        self._event_bus = event_bus
+
+    def through_api(self, requests: Sequence[Request], *, owner: str) -> list[str]:
+        """Ids of the accepted jobs."""
+        key = KeyStore(self._aws.table, client=self._aws.client("dynamodb")).create(owner=owner, name="chaos")
+        found = []
+        with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=CALL_TIMEOUT_S, trust_env=False) as http:
+            for number, request in enumerate(requests):
+                for _ in range(_times(number)):
+                    answer = http.post(
+                        f"{self._api_base}/videos", json=request, headers={"Idempotency-Key": f"{owner}-{number}"}
+                    )
+                    assert answer.is_success, answer.text
+                    found.append(str(answer.json()["id"]))
+        return found
+
+    def through_folder(self, requests: Sequence[Request], *, name: str) -> list[str]:
+        """One file of JSON lines; the ids are those of its receipt."""
+        s3, bucket = self._aws.client("s3"), self._aws.bucket
+        lines = "\n".join(json.dumps(request) for request in requests)
+        s3.put_object(Bucket=bucket, Key=f"inbox/{name}.jsonl", Body=lines.encode())
+        key = f"outbox/{name}.jsonl.receipt.json"
+
+        def receipt() -> Any:
+            listed = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents")
+            return listed and json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+        entries = wait_for(receipt, what=f"the receipt {key}", timeout_s=ACCEPT_TIMEOUT_S)["entries"]
+        assert [entry["status"] for entry in entries] == ["accepted"] * len(requests), entries
+        return [str(entry["job_id"]) for entry in entries]
+
+    def through_bus(self, requests: Sequence[Request], *, name: str) -> None:
+        """The bus gives no answer: what it made is found by `jobs_of_bus`."""
+        details = [
+            json.dumps({"version": "1", "request_id": f"{name}-{number}", **request})
+            for number, request in enumerate(requests)
+            for _ in range(_times(number))
+        ]
+        for at in range(0, len(details), MAX_ENTRIES):
+            entries = [
+                {
+                    "EventBusName": self._event_bus,
+                    "Source": "chaos",
+                    "DetailType": "Video Requested",
+                    "Detail": detail,
+                }
+                for detail in details[at : at + MAX_ENTRIES]
+            ]
+            answer = self._aws.client("events").put_events(Entries=entries)
+            assert not answer["FailedEntryCount"], answer
+
+    def jobs_of_bus(self, *, at_least: int) -> list[Job]:
+        """What came through the bus, once `at_least` jobs have."""
+        store = self._aws.store()
+
+        def look() -> list[Job] | None:
+            everything = store.list("default", limit=10_000).jobs
+            found = [job for job in everything if job.source.door == "event"]
+            return found if len(found) >= at_least else None
+
+        found: list[Job] = wait_for(look, what=f"{at_least} jobs from the bus", timeout_s=ACCEPT_TIMEOUT_S)
+        return found
+
+
+def _times(number: int) -> int:
+    return 2 if number % SAID_TWICE == 0 else 1
