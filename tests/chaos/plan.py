@@ -41,9 +41,10 @@ class Plan:
 
 
 def draw_plan(seed: int, *, num_jobs: int, num_agents: int, num_faults: int, spacing_s: float) -> Plan:
-    """`num_faults` faults, about `spacing_s` seconds apart."""
+    """`num_faults` faults, about `spacing_s` seconds apart: those that matter most, then one of each, then any."""
     rng = random.Random(seed)
-    kinds = [*ALWAYS, *rng.choices(tuple(Kind), k=max(0, num_faults - len(ALWAYS)))][:num_faults]
+    others = [kind for kind in Kind if kind not in ALWAYS]
+    kinds = [*ALWAYS, *others, *rng.choices(tuple(Kind), k=num_faults)][:num_faults]
     rng.shuffle(kinds)
     faults = tuple(
         Fault(at_s=(number + rng.uniform(0.2, 0.8)) * spacing_s, kind=kind, agent=rng.randrange(num_agents))
