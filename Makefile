@@ -17,6 +17,8 @@ VERSION ?= 0.1.0
 
 # Two cores: let no library take them all for itself.
 export OMP_NUM_THREADS ?= 2
+# ... and let its threads sleep, not spin, while they wait: the machine has other work.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: help setup run test test-unit test-e2e lint synth deploy agent docs-gen clean-local
 
@@ -84,13 +86,16 @@ docs-check: setup ## Stale documents, numbers typed into prose, figures past the
 	$(BIN)/python -m knowledge check
 
 # The agent under faults: a seeded run against the local AWS, and the proof that it would notice a missing safeguard.
-.PHONY: chaos chaos-mutants bench-agent
+.PHONY: chaos chaos-mutants bench-agent bench-simulate
 
 chaos: setup ## Kill, pause, starve and confuse the agents (SEED=1), then check every promise
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
 
 chaos-mutants: setup ## Each safeguard taken out must make the chaos run fail
 	$(BIN)/python -m tests.chaos --all-mutants --jobs 6 --agents 2 --faults 4 --spacing-s 8 --limit-s 300
+
+bench-simulate: setup ## A million simulated jobs, and the seconds they take
+	OMP_NUM_THREADS=1 $(BIN)/python -m simulator.bench
 
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench
