@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("models", "jobs", "lambdas", "gpu_agent", "local", "cdk", "knowledge", "cli", "training")
+OURS = ("models", "jobs", "lambdas", "gpu_agent", "local", "cdk", "knowledge", "cli", "training", "simulator")
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft"}
 PURE = ("models.catalog", "models.estimate", "models.placement")
 
@@ -23,7 +23,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cdk": ("models.catalog",),
     # The documents and the operator's cost tables are the estimate itself; everything else goes by HTTP.
     "knowledge": PURE,
-    "cli": ("knowledge", *PURE),
+    "cli": ("knowledge", "simulator", *PURE),
+    # What it simulates is what production runs: the planner, the choice of work, the estimate.
+    "simulator": ("jobs.planner", "jobs.waiting", "gpu_agent.choice", *PURE),
     "training": ("models",),
 }
 
@@ -78,7 +80,7 @@ def test_each_part_imports_only_what_stands_before_it(part: str) -> None:
     assert wrong_imports(part) == []
 
 
-@pytest.mark.parametrize("part", ["jobs", "lambdas", "local", "cdk", "cli"])
+@pytest.mark.parametrize("part", ["jobs", "lambdas", "local", "cdk", "cli", "simulator"])
 def test_no_torch_outside_the_model_families_and_the_agent(part: str) -> None:
     assert heavy_imports(modules(part), at_import_only=False) == []
 
@@ -91,6 +93,17 @@ def test_pure_packages_import_neither_torch_nor_aws_nor_numpy(package: str) -> N
 
     assert paths
     assert found == []
+
+
+def test_the_planner_and_the_choice_of_work_are_pure() -> None:
+    """What the simulator shares with production needs neither AWS nor torch."""
+    paths = [*modules("jobs/planner"), ROOT / "gpu_agent" / "choice.py"]
+    impure = {*HEAVY, "numpy", "boto3", "botocore"}
+
+    assert len(paths) > 5
+    assert [(p.name, m) for p in paths for m, _ in imports(p) if m.split(".")[0] in impure] == []
+    others = [m for p in paths for m, _ in imports(p) if below(m, "jobs") and not below(m, "jobs.planner")]
+    assert others == []
 
 
 def test_models_interface_and_registry_load_no_torch_when_imported() -> None:
