@@ -89,7 +89,7 @@ class CheckpointStore:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _upload_newest(self, held: HeldJob) -> None:
-        with about_job(held.id, held.attempt):
+        with about_job(held.job):
             while True:
                 with self._lock:
                     saved = self._newest.pop(held.key, None)

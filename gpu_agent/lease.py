@@ -59,7 +59,7 @@ class Lease:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        with about_job(self._held.id, self._held.attempt):
+        with about_job(self._held.job):
             while not self._released.is_set() and not self._held.lost.is_set():
                 self._held.changed.clear()
                 self._beat()

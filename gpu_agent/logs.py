@@ -5,13 +5,17 @@ from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger
 
+from jobs.job import Job
+
 logger = Logger(service="gpu_agent")
 
 
 @contextmanager
-def about_job(job_id: str, attempt: int, trace_id: str | None = None) -> Iterator[None]:
-    """Put job and attempt on every line that this thread logs inside the block."""
-    keys = {"job_id": job_id, "attempt": attempt, **({"trace_id": trace_id} if trace_id else {})}
+def about_job(job: Job, *, attempt: int | None = None) -> Iterator[None]:
+    """Put job, attempt (by default the current one) and trace on every line that this thread logs in the block."""
+    keys: dict[str, str | int] = {"job_id": job.id, "attempt": job.attempt if attempt is None else attempt}
+    if job.trace_id is not None:
+        keys["trace_id"] = job.trace_id
     logger.thread_safe_append_keys(**keys)
     try:
         yield

@@ -80,7 +80,7 @@ class Lookout:
     def _prepare(self, reservation: Reservation) -> Prepared:
         job = reservation.job
         try:
-            with about_job(job.id, job.attempt + 1):
+            with about_job(job, attempt=job.attempt + 1):
                 inputs, missing = self._context.fetcher.fetch(job), None
                 logger.info("reserved", extra={"model": job.model, "resume_step": inputs.resume_step})
         except InputMissing as error:

@@ -60,7 +60,7 @@ class Outcomes:
         """Upload the files under this attempt's own keys, then complete the job by one write."""
         watch = Stopwatch()
         try:
-            with about_job(held.id, held.attempt):
+            with about_job(held.job):
                 outputs = self._upload(held, encoded)
         except Hopeless as error:
             self.crashed(held, lease, f"uploading: {error}")
@@ -148,11 +148,12 @@ class Outcomes:
         key = _key(held, variant)
         content_type = {"ContentType": s3_keys.CONTENT_TYPES[Path(key).suffix]}
         self._s3.upload_file(str(path), self._bucket, key, ExtraArgs=content_type)
+        logger.info("uploaded", extra={"variant": variant, "bytes": path.stat().st_size})
         return True
 
     def _end(self, held: HeldJob, lease: Lease, write: Callable[[], Job] | None) -> None:
         """Write the end, stop the heartbeat, settle the message, clear the disk; the job leaves the hands last."""
-        with about_job(held.id, held.attempt):
+        with about_job(held.job):
             self._end_logged(held, lease, write)
 
     def _end_logged(self, held: HeldJob, lease: Lease, write: Callable[[], Job] | None) -> None:

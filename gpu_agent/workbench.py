@@ -75,7 +75,7 @@ class Workbench:
         """The job was claimed: from here on every way out ends the attempt. Raises WorkerDied."""
         running = self._take_up(prepared, job)
         held, lease = running.held, running.lease
-        with about_job(*held.key):
+        with about_job(held.job):
             seconds("QueueWait", max(0.0, job.attempts[-1].started_at - job.queued_at), Model=job.model)
             try:
                 self._begin(held, prepared)
@@ -96,7 +96,7 @@ class Workbench:
         found = self.running if self.running and self.running.held.key == key else self.encoding.get(key)
         if found is None:
             return
-        with about_job(*key):
+        with about_job(found.held.job):
             self._about(found, message)
 
     def check(self) -> None:
@@ -281,7 +281,7 @@ class Workbench:
             finish_s=self._finish_s.get(running.held.job.model),
         )
         action = act_on_notice(work, remaining_s=remaining_s, margin_s=margin_s)
-        with about_job(*running.held.key):
+        with about_job(running.held.job):
             logger.warning("acting on notice", extra={"action": action, "remaining_s": remaining_s})
         if action is NoticeAction.KEEP_LAST_CHECKPOINT:
             raise GiveUpWorker("no step can be finished and saved in time")

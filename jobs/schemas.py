@@ -28,6 +28,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _JOB_ID = "video_01KAVZ3D7Q8YB5N2M4T6W9XECR"
 _BUCKET = "revalida-media"
 _T0 = 1_790_000_000.0
+_USD_PER_HOUR = 0.425  # of one of the four slots of a g5.12xlarge on Spot
 
 
 def files() -> dict[str, str]:
@@ -49,10 +50,10 @@ def files() -> dict[str, str]:
 def examples() -> dict[EventType, dict[str, Any]]:
     """One event of each type, as a rule's target gets it: a job that was interrupted once, with three ends."""
     queued = _queued()
-    started = claim(queued, instance_id="i-0a1b2c3d", slot="A10Gx1#0", lease_s=60, now=_T0 + 20)
+    started = _claimed(queued, "i-0a1b2c3d", _T0 + 20)
     stepped = _beat(started, 1, 4, _T0 + 40)
     interrupted = interrupt(stepped, 1, checkpoint_step=4, reason="spot interruption", now=_T0 + 45)
-    resumed = claim(interrupted, instance_id="i-0e4f5a6b", slot="A10Gx1#0", lease_s=60, now=_T0 + 200)
+    resumed = _claimed(interrupted, "i-0e4f5a6b", _T0 + 200)
     last = _beat(resumed, 2, 8, _T0 + 230)
     ends = [
         complete(last, 2, outputs=_outputs(), seconds_by_phase={"denoise": 41.5}, cost_usd=0.0098, now=_T0 + 236),
@@ -77,6 +78,10 @@ def _detail_schema(kind: EventType) -> dict[str, Any]:
     return schema
 
 
+def _claimed(job: Job, instance_id: str, now: float) -> Job:
+    return claim(job, instance_id=instance_id, slot="A10Gx1", lease_s=60, usd_per_hour=_USD_PER_HOUR, now=now)
+
+
 def _beat(job: Job, attempt: int, step: int, now: float) -> Job:
     return heartbeat(job, attempt, lease_s=60, step=step, total_steps=8, phase="denoise", checkpoint_step=step, now=now)
 
@@ -97,6 +102,7 @@ def _queued() -> Job:
         id=_JOB_ID,
         owner="default",
         status=State.QUEUED,
+        trace_id="1-6ab13b80-5f2c8d1e4a7b9c3d6e0f1a2b",
         request=request,
         source=Source(door="api"),
         created_at=_T0,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobs import clock, idempotency
+from jobs import clock, idempotency, tracing
 from jobs.addresses import FetchError, check
 from jobs.errors import ConditionFailed, IdempotencyConflict, JobNotFound, RequestError
 from jobs.ids import new_job_id
@@ -66,19 +66,20 @@ class Submitter:
         key_lifetime_s: float = idempotency.KEY_LIFETIME_S,
         derived: Derivation | None = None,
         payer: ApiKey | None = None,
+        trace: str | None = None,
     ) -> Job:
         """Accept a request, or return the job that it made before.
 
         `is_retry`: the client says that it repeats a request, which had no key. `texts`: see `parse`.
         `derived`: the request is made from a video, and `raw` is what it says.
-        `payer`: the API key whose limits hold and whose account is charged.
+        `payer`: the API key whose limits hold and whose account is charged. `trace`: the `X-Amzn-Trace-Id` header.
         Raises RequestError, IdempotencyConflict if the key came with another request before, LimitReached."""
         body = parse(raw, texts=texts)
         key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body, derived), key_lifetime_s)
         known = self._known(key, is_retry=is_retry)
         if known is not None:
             return known
-        job = self._new_job(body, owner, source, derived)
+        job = self._new_job(body, owner, source, derived).model_copy(update={"trace_id": tracing.trace_id(trace)})
         if not self._record(job, key, payer):
             return self._winner(key)
         self._send(job)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.job import AttemptOutcome, Door, Job, JobError, Phase
+from jobs.job import Attempt, AttemptOutcome, Door, Job, JobError, Phase
 from jobs.origin import Origin, OriginKind
 from jobs.request import LoraBody, OutputBody, ShotBody
 from jobs.states import State
@@ -23,15 +23,21 @@ class CostView(_Shown):
 
 
 class AttemptView(_Shown):
-    """One try at the job. Times are unix seconds; steps count finished denoise steps."""
+    """One try at the job. Times are unix seconds; steps count finished denoise steps. `steps_lost` were done, and had
+    to be done again; `seconds` is the time from the claim to the end; `cost_usd` what the slot cost, where known."""
 
     number: int
     started_at: int
     ended_at: int | None = None
     outcome: AttemptOutcome
     instance_id: str
+    slot: str
     resumed_from_step: int
     last_step: int
+    steps_done: int
+    steps_lost: int
+    seconds: float | None = None
+    cost_usd: float | None = None
     reason: str | None = None
 
 
@@ -102,6 +108,7 @@ class VideoView(_Shown):
     total_steps: int
     started_at: int | None = None
     cancel_requested: bool
+    trace_id: str | None = None
     queue_position: int | None = None
     eta_seconds: int | None = None
     cost: CostView
@@ -146,6 +153,7 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         total_steps=job.total_steps,
         started_at=_whole(job.started_at),
         cancel_requested=job.cancel_requested,
+        trace_id=job.trace_id,
         queue_position=queue_position,
         eta_seconds=_whole(eta_seconds),
         cost=CostView(estimated_usd=None if job.estimate is None else job.estimate.cost_usd, actual_usd=job.cost_usd),
@@ -177,18 +185,28 @@ def _whole(seconds: float | None) -> int | None:
 
 
 def _attempts(job: Job) -> tuple[AttemptView, ...]:
-    return tuple(
-        AttemptView(
-            number=attempt.number,
-            started_at=int(attempt.started_at),
-            ended_at=_whole(attempt.ended_at),
-            outcome=attempt.outcome,
-            instance_id=attempt.instance_id,
-            resumed_from_step=attempt.resumed_from_step,
-            last_step=attempt.last_step if attempt.ended_at is not None else job.step,
-            reason=attempt.reason,
-        )
-        for attempt in job.attempts
+    """Each with the step that the next one resumed from, or would resume from."""
+    would_resume = job.checkpoint_step if job.status is State.QUEUED else None
+    next_steps = [*(attempt.resumed_from_step for attempt in job.attempts[1:]), would_resume]
+    return tuple(_attempt(job, *pair) for pair in zip(job.attempts, next_steps, strict=False))
+
+
+def _attempt(job: Job, attempt: Attempt, next_step: int | None) -> AttemptView:
+    last_step = attempt.last_step if attempt.ended_at is not None else job.step
+    return AttemptView(
+        number=attempt.number,
+        started_at=int(attempt.started_at),
+        ended_at=_whole(attempt.ended_at),
+        outcome=attempt.outcome,
+        instance_id=attempt.instance_id,
+        slot=attempt.slot,
+        resumed_from_step=attempt.resumed_from_step,
+        last_step=last_step,
+        steps_done=max(0, last_step - attempt.resumed_from_step),
+        steps_lost=0 if next_step is None else max(0, last_step - next_step),
+        seconds=None if attempt.ended_at is None else round(attempt.ended_at - attempt.started_at, 3),
+        cost_usd=attempt.cost_usd,
+        reason=attempt.reason,
     )
 
 

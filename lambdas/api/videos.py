@@ -2,6 +2,7 @@
 
 import time
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
@@ -20,6 +21,7 @@ from lambdas.api.query import list_query, prefer_wait, variant
 from lambdas.api.routing import new_router
 
 router = new_router()
+logger = Logger(child=True)
 URL_LIFETIME_S = 3600
 WAIT_LOOK_S = 0.5
 
@@ -45,7 +47,9 @@ def accept(
         texts=body.texts,
         derived=derived,
         payer=caller(),
+        trace=event.headers.get("x-amzn-trace-id"),
     )
+    logger.info("video accepted", extra={"job_id": job.id, "trace_id": job.trace_id})
     wait_s = prefer_wait(event.headers.get("prefer", ""))
     return _shown(_ended_within(job, wait_s) if wait_s else job)
 
