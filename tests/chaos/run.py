@@ -118,10 +118,10 @@ def _submit_all(studio: Studio, aws: LocalAws, plan: Plan) -> list[str]:
     requests: list[Request] = [request_of(SEEDS[number % len(SEEDS)]) for number in range(plan.num_jobs)]
     by_api, by_folder, by_bus = (requests[number::DOORS] for number in range(DOORS))
     doors = Doors(aws, api_base=studio.api_base, event_bus=str(studio.stack["event_bus"]))
-    doors.through_bus(by_bus, name="chaos")
     for number, owner in enumerate(OWNERS):
         doors.through_api(by_api[number :: len(OWNERS)], owner=owner)
     doors.through_folder(by_folder, name="chaos")
+    doors.through_bus(by_bus, name="chaos")
     doors.jobs_of_bus(at_least=len(by_bus))
     store = aws.store()
     found = [job.id for owner in (*OWNERS, "default") for job in store.list(owner, limit=10 * plan.num_jobs).jobs]

@@ -33,12 +33,19 @@ class Doors:
         with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=CALL_TIMEOUT_S, trust_env=False) as http:
             for number, request in enumerate(requests):
                 for _ in range(_times(number)):
-                    answer = http.post(
-                        f"{self._api_base}/videos", json=request, headers={"Idempotency-Key": f"{owner}-{number}"}
-                    )
-                    assert answer.is_success, answer.text
-                    found.append(str(answer.json()["id"]))
+                    found.append(self._post(http, request, key=f"{owner}-{number}"))
         return found
+
+    def _post(self, http: httpx.Client, request: Request, *, key: str) -> str:
+        """The accepted job's id; a server that is out of breath is asked again under the same idempotency key."""
+
+        def ask() -> httpx.Response | None:
+            answer = http.post(f"{self._api_base}/videos", json=request, headers={"Idempotency-Key": key})
+            return None if answer.is_server_error else answer
+
+        answer: httpx.Response = wait_for(ask, what="the API's answer", timeout_s=ACCEPT_TIMEOUT_S)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return str(answer.json()["id"])
 
     def through_folder(self, requests: Sequence[Request], *, name: str) -> list[str]:
         """One file of JSON lines; the ids are those of its receipt."""
