@@ -27,10 +27,11 @@ help: ## What there is to make
 
 setup: $(PYTHON_STAMP) $(NODE_STAMP) ## Install the pinned dependencies into .venv and node_modules
 
-$(PYTHON_STAMP): requirements.txt requirements-dev.txt
+$(PYTHON_STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@scripts/check-tools.sh $(PYTHON)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(NODE_STAMP): package.json package-lock.json

@@ -88,11 +88,9 @@ def opened(path: Path, *, api_base: str) -> Iterator[BatchState]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise usage(f"Another run works on {path}", hint="wait for it, or stop it") from error
-        file.seek(0)
-        records = _read(path, file.read())
+        records = _read(path, _whole_lines(file))
         if not records:
             records = [{"version": VERSION, "batch": uuid.uuid4().hex, "api_base": api_base}]
-            file.truncate(0)
             _append(file, records[0])
         yield BatchState(file, _batch_id(path, records[0], api_base), _latest(records[1:]))
 
@@ -113,18 +111,22 @@ def _latest(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return known
 
 
+def _whole_lines(file: IO[str]) -> str:
+    """The file's text. A last line that a crash cut off is taken away: its row is sent again under the same key."""
+    file.seek(0)
+    text = file.read()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.truncate(len(whole.encode()))
+    return whole
+
+
 def _read(path: Path, text: str) -> list[dict[str, Any]]:
-    """The records; a last line that a crash cut off is dropped, for its row is sent again under the same key."""
     records = []
-    lines = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
             record = json.loads(line)
         except ValueError as error:
-            if number == len(lines):
-                break
             raise usage(f"{path}, line {number} is broken", hint="name another place with --state") from error
         if not isinstance(record, dict):
             raise usage(f"{path} is no state of a batch", hint="name another place with --state")

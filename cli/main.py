@@ -2,9 +2,14 @@
 
 import typer
 
+from cli import characters, dead_letters, keys, webhooks
+from cli.batch import batch
 from cli.costs import costs
+from cli.doctor.command import doctor
+from cli.drop import drop
 from cli.group import Commands
 from cli.simulate import simulate
+from cli.studio import fleet, models
 from cli.submit import edit, extend, remix, submit
 from cli.videos import cancel, delete, download, list_videos, show, watch
 
@@ -22,13 +27,19 @@ def main() -> None:
     """Keeps ``revalida`` a group of commands, however few are registered."""
 
 
-for command in (submit, remix, extend, edit):
+for command in (submit, batch, drop, remix, extend, edit):
     app.command(rich_help_panel="Make")(command)
 app.command("list", rich_help_panel="Follow")(list_videos)
 for command in (show, watch, download, cancel, delete):
     app.command(rich_help_panel="Follow")(command)
-app.command(rich_help_panel="Plan")(costs)
+for command in (models, costs):
+    app.command(rich_help_panel="Plan")(command)
+app.add_typer(characters.app, name="characters", rich_help_panel="Make")
+app.command(rich_help_panel="Operate")(fleet)
+for name, group in (("keys", keys.app), ("webhooks", webhooks.app), ("dead-letters", dead_letters.app)):
+    app.add_typer(group, name=name, rich_help_panel="Operate")
 app.command(rich_help_panel="Plan")(simulate)
+app.command(rich_help_panel="Operate")(doctor)
 
 if __name__ == "__main__":
     app()

@@ -23,7 +23,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cdk": ("models.catalog",),
     # The documents and the operator's cost tables are the estimate itself; everything else goes by HTTP.
     "knowledge": PURE,
-    "cli": ("knowledge", "simulator", *PURE),
+    # Files of prompts are read as the drop folder reads them; the operator's commands share the domain's stores.
+    "cli": (
+        *("knowledge", "simulator", *PURE),
+        *("jobs.drop", "jobs.errors", "jobs.s3_keys"),
+        *("jobs.keys", "jobs.limits", "jobs.dead_letters", "jobs.dead_letter_commands", "jobs.queue", "jobs.store"),
+    ),
     # What it simulates is what production runs: the planner, the choice of work, the estimate.
     "simulator": ("jobs.planner", "jobs.waiting", "gpu_agent.choice", *PURE),
     "training": ("models",),

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from jobs.job import Outputs
-from jobs.keys import KeyStore
+from jobs.keys import KeyStore, Scope
 from jobs.store import JobStore
 from lambdas.api.handler import handler
 from tests.unit.jobs.cloud import BUCKET, TABLE, Cloud, fake_cloud
@@ -33,11 +33,12 @@ class Studio:
     def __init__(self, cloud: Cloud, address: str) -> None:
         self.cloud = cloud
         self.address = address
-        self.key = KeyStore(TABLE).create(owner="default", name="tests")
+        self.key = KeyStore(TABLE).create(owner="default", name="tests", scopes=tuple(Scope))
         self.store = JobStore(TABLE)
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.fail_next: list[int] = []
         self.break_next = 0
+        self.lock = threading.RLock()  # moto's tables do not stand two threads
 
     @property
     def environment(self) -> dict[str, str]:
@@ -51,6 +52,10 @@ class Studio:
 
     def complete(self, job_id: str, *, content: bytes = b"mp4" * 1000) -> None:
         """The job ends well, with its files in the bucket."""
+        with self.lock:
+            self._complete(job_id, content)
+
+    def _complete(self, job_id: str, content: bytes) -> None:
         attempt = self.start(job_id)
         keys = {name: f"videos/{job_id}/{attempt}/{name}" for name in ("video", "thumbnail", "spritesheet")}
         for key in keys.values():
@@ -102,7 +107,9 @@ class _Door(BaseHTTPRequestHandler):
             error = {"error": {"message": "Not now.", "type": "server_error", "param": None, "code": "busy"}}
             self._send(studio.fail_next.pop(0), {"retry-after": "0"}, json.dumps(error).encode())
         elif self.path.startswith("/bucket/"):
-            self._send(200, {}, studio.cloud.read(unquote(urlsplit(self.path).path.removeprefix("/bucket/"))))
+            with studio.lock:
+                data = studio.cloud.read(unquote(urlsplit(self.path).path.removeprefix("/bucket/")))
+            self._send(200, {}, data)
         else:
             self._send(*self._call(headers, body))
 
@@ -123,7 +130,9 @@ class _Door(BaseHTTPRequestHandler):
             "body": body.decode() if body else None,
             "isBase64Encoded": False,
         }
-        answer = handler(event, cast(Any, Context()))
+        studio: Studio = self.server.studio  # type: ignore[attr-defined]
+        with studio.lock:
+            answer = handler(event, cast(Any, Context()))
         told = {name.lower(): value for name, value in answer.get("headers", {}).items()}
         if "location" in told:
             told["location"] = f"/bucket{urlsplit(told['location']).path}".replace(f"/bucket/{BUCKET}/", "/bucket/")

@@ -138,7 +138,8 @@ def test_given_wait_when_the_video_ends_well_then_the_file_is_written_and_the_co
     def end_the_new_one() -> None:
         new = None
         while new is None:
-            page = studio.store.list("default", after=None, limit=5, order="desc", status=None, model=None)
+            with studio.lock:
+                page = studio.store.list("default", after=None, limit=5, order="desc", status=None, model=None)
             new = next((job.id for job in page.jobs if job.id not in known), None)
             time.sleep(0.05)
         studio.complete(new, content=b"the video")
@@ -157,9 +158,12 @@ def test_given_watch_when_the_video_fails_then_reason_and_code_1(cli: Cli, studi
 
     video_id = submitted(cli)
     attempt = studio.start(video_id)
-    later(
-        lambda: studio.store.fail(video_id, attempt, error=JobError(code="out_of_memory", message="The GPU was full."))
-    )
+
+    def fail() -> None:
+        with studio.lock:
+            studio.store.fail(video_id, attempt, error=JobError(code="out_of_memory", message="The GPU was full."))
+
+    later(fail)
 
     ended = cli("watch", video_id)
 

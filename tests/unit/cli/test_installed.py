@@ -1,0 +1,68 @@
+"""The installed `revalida` as a process: its exit codes, its pipes, and Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.unit.cli.studio import Studio
+
+REVALIDA = Path(sys.executable).with_name("revalida")
+
+
+def environment(studio: Studio) -> dict[str, str]:
+    return {**os.environ, **studio.environment, "COLUMNS": "200"}
+
+
+def revalida(studio: Studio, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(REVALIDA), *arguments]
+    return subprocess.run(command, env=environment(studio), capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_given_the_installed_command_when_run_anywhere_then_answers_and_codes_are_the_same(studio: Studio) -> None:
+    refused = revalida(studio, "submit", "a red circle", "--model", "wan-mini", "--size", "1x1")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (5, "", 1)
+    wrong = revalida(studio, "submit", "--nope")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_given_ctrl_c_while_waiting_when_pressed_then_the_video_goes_on_and_the_way_back_is_said(
+    studio: Studio,
+) -> None:
+    command = [str(REVALIDA), "submit", "a red circle", "--model", "wan-mini", "--wait"]
+    process = subprocess.Popen(
+        command, env=environment(studio), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not any(method == "GET" for method, _, _ in studio.seen):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    video_id = told.split()[0]
+    assert f"Come back with: revalida watch {video_id}" in told
+    assert "Traceback" not in told
+    assert studio.store.get(video_id).status == "queued"
+
+
+def test_given_a_shell_when_completion_is_asked_for_then_its_script_is_printed(studio: Studio) -> None:
+    ended = revalida(studio, "--show-completion", "bash")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "_REVALIDA_COMPLETE" in ended.stdout
+
+
+def test_given_a_reader_that_stops_when_piped_then_there_is_no_traceback(studio: Studio) -> None:
+    line = f"{REVALIDA} models --json | head -1"
+    ended = subprocess.run(
+        ["bash", "-c", line], env=environment(studio), capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.stdout.strip() == "{"
+    assert ended.stderr == ""
