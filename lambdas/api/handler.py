@@ -16,6 +16,7 @@ from lambdas.api import characters, derived, fleet, models, openapi_route, uploa
 from lambdas.api.auth import caller, forget_caller
 from lambdas.api.http import ApiError, error_answer, limit_answer, request_error_answer
 from lambdas.api.keys import router as key_router
+from lambdas.api.routing import methods_of
 from lambdas.api.trail import keep
 from lambdas.api.webhooks import router as webhook_router
 
@@ -69,6 +70,11 @@ def _on_contention(_error: WriteContention) -> Response[str]:
 
 
 def _on_unknown_route(_error: NotFoundError) -> Response[str]:
+    allowed = methods_of(app, app.current_event.path)
+    if allowed:
+        message = f"This URL takes {', '.join(allowed)}."
+        headers = {"Allow": ", ".join(allowed)}
+        return error_answer(405, message, code="method_not_allowed", headers=headers)
     return error_answer(404, "Unknown request URL; see /v1/openapi.json.", code="unknown_url")
 
 

@@ -121,10 +121,27 @@ def test_given_a_wrong_parameter_then_a_400_naming_it(refusing_api: Api, query: 
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/"), ("GET", "/v1/nope"), ("PATCH", "/v1/videos"), ("GET", "/v1/videos/a/b/c")]
+    ("method", "path"), [("GET", "/"), ("GET", "/v1/nope"), ("PATCH", "/v1"), ("GET", "/v1/videos/a/b/c")]
 )
 def test_given_an_unknown_route_then_a_404_in_the_same_shape(refusing_api: Api, method: str, path: str) -> None:
     answer = refusing_api(method, path)
 
     assert answer.status == 404
     assert error_of(answer)["code"] == "unknown_url"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/v1/videos", "GET, POST"),
+        ("PATCH", "/v1/videos/estimate", "POST"),
+        ("PUT", "/v1/videos/x", "DELETE, GET"),
+    ],
+)
+def test_given_a_method_that_a_path_does_not_take_then_a_405_with_those_it_does(
+    refusing_api: Api, method: str, path: str, allowed: str
+) -> None:
+    answer = refusing_api(method, path)
+
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+    assert error_of(answer)["code"] == "method_not_allowed"
