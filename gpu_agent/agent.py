@@ -27,6 +27,7 @@ from gpu_agent.settings import AgentSettings
 from gpu_agent.slot import Slot
 from gpu_agent.source import WorkSource
 from gpu_agent.watchdog import watch
+from gpu_agent.weights import models_in_bucket
 from jobs.fleet import FleetStore
 from jobs.queue import JobQueues
 from jobs.store import JobStore
@@ -52,7 +53,7 @@ class Agent:
         self._ended = threading.Event()
         self._died: str | None = None
         self._gpus = detect_gpus()
-        self._abilities = abilities(self._gpus, settings.weights_dir)
+        self._abilities = abilities(self._gpus, settings.weights_dir, in_bucket=models_in_bucket(settings.media_bucket))
         self._fleet = FleetStore(settings.table, client=self._clients.dynamodb)
         specs = divide(
             self._gpus,
@@ -60,6 +61,7 @@ class Agent:
             cpu_slots=settings.cpu_slots,
             cpu_threads=settings.cpu_threads,
             weights_dir=settings.weights_dir,
+            weights_bucket=settings.media_bucket,
         )
         models = frozenset(ability.model for ability in self._abilities if ability.runnable)
         ending = Ending(workers=4 * len(specs), on_death=self._on_death)

@@ -1,8 +1,9 @@
 """What this machine can run: its GPUs, the slots they are divided into, and which models have their files here."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gpu_agent.worker.protocol import SlotSpec
@@ -10,6 +11,7 @@ from jobs.fleet import Ability
 from models import catalog, registry
 from models.catalog import ModelSpec
 from models.estimate import SLOT_KINDS, Slot
+from models.weights.cache import fetched_models
 
 NVIDIA_SMI_TIMEOUT_S = 20.0
 
@@ -33,22 +35,26 @@ def detect_gpus() -> tuple[Gpu, ...]:
 
 
 def divide(
-    gpus: Sequence[Gpu], *, gpus_per_slot: int, cpu_slots: int, cpu_threads: int, weights_dir: Path
+    gpus: Sequence[Gpu],
+    *,
+    gpus_per_slot: int,
+    cpu_slots: int,
+    cpu_threads: int,
+    weights_dir: Path,
+    weights_bucket: str = "",
 ) -> tuple[SlotSpec, ...]:
     """The slots: groups of `gpus_per_slot` GPUs, or `cpu_slots` on a machine without one.
 
     Raises ValueError where the GPUs do not divide evenly: a GPU left over would be paid for and idle.
     """
+    make = partial(SlotSpec, weights_dir=weights_dir, weights_bucket=weights_bucket, cpu_threads=cpu_threads)
     if not gpus:
         names = ["cpu"] if cpu_slots == 1 else [f"cpu{number}" for number in range(cpu_slots)]
-        return tuple(SlotSpec(name=name, gpus=(), weights_dir=weights_dir, cpu_threads=cpu_threads) for name in names)
+        return tuple(make(name=name, gpus=()) for name in names)
     if len(gpus) % gpus_per_slot:
         raise ValueError(f"{len(gpus)} GPUs do not divide into slots of {gpus_per_slot}")
     groups = [tuple(gpu.index for gpu in gpus[at : at + gpus_per_slot]) for at in range(0, len(gpus), gpus_per_slot)]
-    return tuple(
-        SlotSpec(name="+".join(map(str, group)), gpus=group, weights_dir=weights_dir, cpu_threads=cpu_threads)
-        for group in groups
-    )
+    return tuple(make(name="+".join(map(str, group)), gpus=group) for group in groups)
 
 
 def slot_name(gpus: Sequence[Gpu], *, gpus_per_slot: int) -> str:
@@ -69,23 +75,24 @@ def estimate_slot(name: str) -> Slot | None:
     return None if slot.is_cpu else slot
 
 
-def has_weights(spec: ModelSpec, weights_dir: Path) -> bool:
-    """Whether the model's files lie here: pulled below `weights_dir`, shipped with the code, or stood in for."""
-    if (weights_dir / spec.id).is_dir():
+def has_weights(spec: ModelSpec, weights_dir: Path, in_bucket: Collection[str] = ()) -> bool:
+    """Whether a worker here comes by the model's files: they lie below `weights_dir` or are among those of the bucket
+    (model ids), are shipped with the code, or stood in for."""
+    if (weights_dir / spec.id).is_dir() or spec.id in in_bucket or spec.id in fetched_models(weights_dir):
         return True
     shipped = registry.CHECKPOINTS / spec.weights.repo
     return spec.embedded and (shipped.is_dir() or spec.id == registry.STAND_IN_FOR)
 
 
-def abilities(gpus: Sequence[Gpu], weights_dir: Path) -> tuple[Ability, ...]:
+def abilities(gpus: Sequence[Gpu], weights_dir: Path, in_bucket: Collection[str] = ()) -> tuple[Ability, ...]:
     """For every model of the catalog whether it can run here, and if not, why."""
-    return tuple(_ability(spec, gpus, weights_dir) for spec in catalog.all_models())
+    return tuple(_ability(spec, gpus, weights_dir, in_bucket) for spec in catalog.all_models())
 
 
-def _ability(spec: ModelSpec, gpus: Sequence[Gpu], weights_dir: Path) -> Ability:
+def _ability(spec: ModelSpec, gpus: Sequence[Gpu], weights_dir: Path, in_bucket: Collection[str]) -> Ability:
     reason = None
-    if not has_weights(spec, weights_dir):
-        reason = "its weights have not been pulled to this machine"
+    if not has_weights(spec, weights_dir, in_bucket):
+        reason = "its weights are neither on this machine nor in the bucket (revalida weights pull)"
     elif not gpus and not spec.embedded:
         reason = "this machine has no NVIDIA GPU"
     return Ability(model=spec.id, runnable=reason is None, reason=reason)

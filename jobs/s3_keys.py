@@ -7,6 +7,7 @@ from jobs.request import Codec
 
 INBOX = "inbox/"
 OUTBOX = "outbox/"
+WEIGHTS = "weights/"
 MAX_KEY_BYTES = 1024  # S3's limit on a key, in UTF-8 bytes
 
 Asset = Literal["video", "thumbnail", "spritesheet"]
@@ -65,7 +66,7 @@ def lora(name: str) -> str:
 
 def weights_prefix(model: str, revision: str) -> str:
     """The weights of a model at a revision."""
-    return f"weights/{model}/{revision}/"
+    return f"{WEIGHTS}{model}/{revision}/"
 
 
 def outbox_base(inbox_key: str) -> str:

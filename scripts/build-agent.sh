@@ -18,7 +18,7 @@ done
 
 # What gpu_agent, jobs and models import; the versions are those of requirements.txt.
 packages=(boto3 aws-lambda-powertools pydantic pydantic-settings python-ulid pyyaml httpx psutil torch diffusers
-  transformers accelerate peft safetensors sentencepiece ftfy numpy pillow imageio imageio-ffmpeg av)
+  transformers accelerate peft safetensors filelock sentencepiece ftfy numpy pillow imageio imageio-ffmpeg av)
 
 rm -rf "${output}"
 mkdir -p "${output}/content/wheels"

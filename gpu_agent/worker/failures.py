@@ -4,6 +4,7 @@ import errno
 
 from gpu_agent.worker.protocol import FailureKind
 from models.interface import LoraError, UnsupportedRequest, WeightsError
+from models.weights.errors import WeightsUnavailable
 
 # EFBIG is what a quota on file size answers, ENOSPC and EDQUOT a full disk, EIO a broken one.
 DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -15,6 +16,8 @@ def classify(error: BaseException) -> tuple[FailureKind, str]:
     """The kind and a short code for programs."""
     if isinstance(error, UnsupportedRequest | LoraError):
         return FailureKind.REQUEST, "lora_rejected" if isinstance(error, LoraError) else "unsupported_request"
+    if isinstance(error, WeightsUnavailable):
+        return FailureKind.MACHINE, "weights_unavailable"
     if isinstance(error, WeightsError):
         return FailureKind.WORKER, "weights_unusable"
     if is_disk_error(error):

@@ -5,12 +5,14 @@ import signal
 import time
 from multiprocessing.connection import Connection
 
+from gpu_agent.weights import worker_cache
 from gpu_agent.worker.channel import Channel
 from gpu_agent.worker.encode import EncodingJob
 from gpu_agent.worker.failures import classify, describe
 from gpu_agent.worker.protocol import FailureKind, JobFailed, ModelLoaded, RunJob, SlotSpec, WorkerReady
 from gpu_agent.worker.run import JobRun
 from gpu_agent.worker.snapshots import CheckpointWriter
+from models import catalog
 from models.interface import ModelError, VideoModel
 from models.placement import Plan
 
@@ -39,6 +41,7 @@ class Worker:
         self._writer = CheckpointWriter(channel)
         self._model: VideoModel | None = None
         self._placed: tuple[object, ...] = ()
+        self._weights = worker_cache(slot.weights_dir, slot.weights_bucket)
         self._device = prepare_device(slot)
 
     def announce(self) -> None:
@@ -67,8 +70,7 @@ class Worker:
             self._model.unload()
             self._model = None
         began_s = time.monotonic()
-        pulled = self._slot.weights_dir / wanted
-        folder = pulled if pulled.is_dir() else None  # None: the files shipped with the code
+        folder = self._weights.folder_of(catalog.get(wanted))
         self._model = registry.load(wanted, weights_dir=folder, device=self._device, plan=job.plan)
         self._placed = placed
         self._channel.send(ModelLoaded(model=wanted, seconds=time.monotonic() - began_s))

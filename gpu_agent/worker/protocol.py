@@ -28,7 +28,8 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SlotSpec:
-    """What a worker process owns: its GPUs (empty: `cpu_threads` of the CPU), and where the weights lie.
+    """What a worker process owns: its GPUs (empty: `cpu_threads` of the CPU), and where the weights lie: on the disk
+    in `weights_dir`, and in `weights_bucket`, from which they are fetched (empty: nothing is).
 
     The number of threads is fixed because it takes part in the order of sums, and so in the last bits of a video.
     """
@@ -36,6 +37,7 @@ class SlotSpec:
     name: str
     gpus: tuple[int, ...]
     weights_dir: Path
+    weights_bucket: str = ""
     cpu_threads: int = 1
 
 

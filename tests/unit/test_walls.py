@@ -26,6 +26,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # Files of prompts are read as the drop folder reads them; the operator's commands share the domain's stores.
     "cli": (
         *("knowledge", "simulator", *PURE),
+        # Weights come into the bucket from the operator's machine, by the code that the agents read them with.
+        *("models.weights", "models.interface"),
         *("jobs.drop", "jobs.errors", "jobs.s3_keys"),
         *("jobs.keys", "jobs.limits", "jobs.dead_letters", "jobs.dead_letter_commands", "jobs.queue", "jobs.store"),
     ),
@@ -124,6 +126,16 @@ def test_function_loads_nothing_heavy(name: str) -> None:
     """Boto3 too: it costs more than all of ours, and is loaded with the first call that needs it."""
     heavy = sorted({*HEAVY, "numpy", "PIL", "boto3", "moto"})
     code = f"import sys, lambdas.{name}.handler; print([m for m in {heavy} if m in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_weights_are_moved_without_torch() -> None:
+    """The command line loads this; the layout's checks beside it need no torch either."""
+    modules = "models.weights.cache, models.weights.pull"
+    code = f"import sys, {modules}; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
