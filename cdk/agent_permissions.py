@@ -62,6 +62,7 @@ def _operate(fleet: Fleet) -> None:
             "ssmmessages:OpenControlChannel",
             "ssmmessages:OpenDataChannel",
             "ec2:DescribeSpotPriceHistory",
+            "autoscaling:DescribeAutoScalingInstances",
         ],
         ["*"],
     )
@@ -72,7 +73,11 @@ def _operate(fleet: Fleet) -> None:
             conditions={"StringLike": {"cloudwatch:namespace": ["Revalida/*"]}},
         )
     )
-    _accept(fleet, "*", "SSM's session channels, PutMetricData and Spot prices know no resources; the namespace is a condition.")
+    _accept(
+        fleet,
+        "*",
+        "SSM's channels, PutMetricData and these descriptions know no resources; the namespace is a condition.",
+    )
 
 
 def _objects(fleet: Fleet, storage: Storage, actions: list[str], *patterns: str) -> None:

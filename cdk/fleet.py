@@ -18,6 +18,9 @@ from cdk.nag import accept_wildcard, acknowledge
 from cdk.network import Network
 from cdk.settings import FleetSettings
 
+DRAIN_HOOK = "drain"
+# As a Spot notice: what an agent cannot save within it is left to its last checkpoint.
+_DRAIN_LIMIT = Duration.minutes(2)
 _BOOT_SCRIPT = Path(__file__).parent / "boot" / "boot.sh"
 
 
@@ -135,6 +138,13 @@ class Fleet(Construct):
             notifications=[
                 autoscaling.NotificationConfiguration(topic=alerts, scaling_events=autoscaling.ScalingEvents.ERRORS)
             ],
+        )
+        group.add_lifecycle_hook(
+            "Drain",
+            lifecycle_hook_name=DRAIN_HOOK,
+            lifecycle_transition=autoscaling.LifecycleTransition.INSTANCE_TERMINATING,
+            heartbeat_timeout=_DRAIN_LIMIT,
+            default_result=autoscaling.DefaultResult.CONTINUE,
         )
         _acknowledge_group(group)
         return group

@@ -11,7 +11,7 @@ from constructs import Construct
 from cdk.agent_permissions import grant_agent
 from cdk.api import Api
 from cdk.events import Events
-from cdk.fleet import Fleet
+from cdk.fleet import DRAIN_HOOK, Fleet
 from cdk.functions import DomainFunction, FunctionDefaults
 from cdk.nag import acknowledge
 from cdk.network import Network
@@ -131,6 +131,7 @@ class VideoStack(Stack):
             "REVALIDA_IDLE_LIMIT_S": str(fleet.idle_limit_s),
             "REVALIDA_LATENCY_TARGET_S": str(fleet.latency_target_s),
             "REVALIDA_INSTANCE_USD_PER_HOUR": self._on_demand_prices,
+            "REVALIDA_LIFECYCLE_HOOK": DRAIN_HOOK,
         }
 
     @property

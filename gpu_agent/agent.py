@@ -18,6 +18,7 @@ from gpu_agent.held import Hands
 from gpu_agent.imds import Imds, Notice, NoticeKind
 from gpu_agent.inputs import InputFetcher
 from gpu_agent.interruption import InterruptionWatcher
+from gpu_agent.lifecycle import complete_termination
 from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS, Loop
 from gpu_agent.offers import Gpu, abilities, detect_gpus, divide, estimate_slot, slot_name
@@ -31,7 +32,6 @@ from gpu_agent.weights import models_in_bucket
 from jobs.fleet import FleetStore
 from jobs.queue import JobQueues
 from jobs.store import JobStore
-from models.estimate import Slot as EstimateSlot
 
 DRAIN_LOOK_S = 0.1
 WATCHDOG_S = 1.0
@@ -53,6 +53,7 @@ class Agent:
         self._ended = threading.Event()
         self._died: str | None = None
         self._gpus = detect_gpus()
+        self._slot_name = slot_name(self._gpus, gpus_per_slot=settings.gpus_per_slot, cpu_threads=settings.cpu_threads)
         self._abilities = abilities(self._gpus, settings.weights_dir, in_bucket=models_in_bucket(settings.media_bucket))
         self._fleet = FleetStore(settings.table, client=self._clients.dynamodb)
         specs = divide(
@@ -72,7 +73,7 @@ class Agent:
             models,
             ending,
             num_slots=len(specs),
-            slot=estimate_slot(slot_name(self._gpus, gpus_per_slot=settings.gpus_per_slot)),
+            slot_name=self._slot_name,
         )
         self._slots = tuple(Slot(spec, self._context) for spec in specs)
         self._watcher = InterruptionWatcher(self._imds, self._context)
@@ -112,7 +113,7 @@ class Agent:
         make = partial(Loop, on_death=self._on_death)
         loops = [
             make("interruption", self._watcher.turn, interval_s=settings.imds_poll_s),
-            make("abilities", self._report_abilities, interval_s=SECONDS_PER_HOUR),
+            make("abilities", self.report_abilities, interval_s=SECONDS_PER_HOUR),
             make("fleet", self._report.send, interval_s=settings.fleet_report_s),
             make("watchdog", partial(watch, self._slots, hang_limit_s=settings.hang_limit_s), interval_s=WATCHDOG_S),
             make("departure", departure.turn, interval_s=DEPARTURE_S),
@@ -122,9 +123,9 @@ class Agent:
             loops.append(make(f"lookout-{slot.spec.name}", slot.lookout.turn, interval_s=0.5))
         return loops
 
-    def _report_abilities(self) -> None:
-        name = slot_name(self._gpus, gpus_per_slot=self._settings.gpus_per_slot)
-        self._fleet.report_abilities(self._identity.kind, slot=name, abilities=self._abilities)
+    def report_abilities(self) -> None:
+        """Say what machines of this kind can run; stays known when none is there."""
+        self._fleet.report_abilities(self._identity.kind, slot=self._slot_name, abilities=self._abilities)
 
     def _drained(self) -> bool:
         board = self._context.board
@@ -152,6 +153,12 @@ class Agent:
         except PASSING_ERRORS as error:
             logger.warning("not deregistered", extra={"error": repr(error)})
         self._imds.close()
+        if self._settings.lifecycle_hook:
+            complete_termination(
+                self._clients.autoscaling,
+                instance_id=self._identity.instance_id,
+                hook=self._settings.lifecycle_hook,
+            )
         logger.info("agent ends", extra={"died": self._died, "in_hand": self._context.hands.count()})
 
 
@@ -163,7 +170,7 @@ def make_context(
     ending: Ending,
     *,
     num_slots: int,
-    slot: EstimateSlot | None,
+    slot_name: str,
 ) -> Context:
     """One of each of what the parts share."""
     store = JobStore(settings.table, client=clients.dynamodb)
@@ -182,10 +189,11 @@ def make_context(
         instance_id=identity.instance_id,
         is_spot=identity.is_spot,
         models=models,
-        slot=slot,
+        slot=estimate_slot(slot_name),
+        slot_name=slot_name,
+        slot_usd_per_hour=slot_usd_per_hour,
         settings=settings,
         store=store,
-        slot_usd_per_hour=slot_usd_per_hour,
         queues=queues,
         source=source,
         fetcher=InputFetcher(clients.s3, settings.media_bucket, checkpoints, settings.scratch_dir),

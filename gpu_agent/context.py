@@ -54,6 +54,7 @@ class Context:
     """One of each, for one agent. `ending` runs what ends attempts, beside the slots.
 
     `slot` is what one worker owns, as the placement's arithmetic knows it; None where it knows nothing of it.
+    `slot_name` is its kind in words (`A10Gx1`).
     `slot_usd_per_hour` is the slot's share of the instance's price, None where nobody knows it.
     """
 
@@ -61,6 +62,7 @@ class Context:
     is_spot: bool
     models: frozenset[str]
     slot: Slot | None
+    slot_name: str
     slot_usd_per_hour: float | None
     settings: AgentSettings
     store: JobStore

@@ -57,10 +57,10 @@ def divide(
     return tuple(make(name="+".join(map(str, group)), gpus=group) for group in groups)
 
 
-def slot_name(gpus: Sequence[Gpu], *, gpus_per_slot: int) -> str:
-    """What a worker owns here, as `models.estimate.Slot` writes it (`A10Gx1`, `CPU`), or the GPU's own full name."""
+def slot_name(gpus: Sequence[Gpu], *, gpus_per_slot: int, cpu_threads: int = 1) -> str:
+    """What a worker owns here, as `models.estimate.Slot` writes it (`A10Gx1`, `CPUx1`), or the GPU's own full name."""
     if not gpus:
-        return "CPU"
+        return f"CPUx{cpu_threads}"
     words = gpus[0].name.replace("-", " ").split()
     known = next((word for word in words if word in SLOT_KINDS), None)
     return f"{known}x{gpus_per_slot}" if known else gpus[0].name

@@ -32,6 +32,7 @@ class AgentSettings(BaseSettings):
     gpus_per_slot: int = Field(default=1, ge=1)
     cpu_slots: int = Field(default=1, ge=1)
     cpu_threads: int = Field(default=1, ge=1)
+    lifecycle_hook: str = ""  # of the group, on termination; empty: there is none
     usd_per_hour: float | None = None  # of the whole instance; None: gpu_agent.pricing finds out
     instance_usd_per_hour: dict[str, float] = Field(default_factory=dict)  # JSON: on-demand, by instance type
 

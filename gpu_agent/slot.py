@@ -138,7 +138,7 @@ class Slot:
             return self._context.store.claim(
                 prepared.reservation.job.id,
                 instance_id=self._context.instance_id,
-                slot=self.spec.name,
+                slot=self._context.slot_name,
                 lease_s=self._context.settings.lease_s,
                 usd_per_hour=self._context.slot_usd_per_hour,
             )

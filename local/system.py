@@ -11,6 +11,7 @@ import uvicorn
 
 from jobs.keys import KeyStore, Scope
 from local import aws
+from local.abilities import AbilitiesReport
 from local.banner import banner
 from local.deployment import Deployer, Deployment
 from local.errors import StepFailed
@@ -72,9 +73,12 @@ class LocalSystem:
     def _serve(self, local_aws: aws.LocalAws, deployment: Deployment) -> None:
         stack = self._describe(local_aws.port, deployment)
         door = _FrontDoor(local_aws.port, deployment, self._settings)
-        fleet = self._fleet(local_aws.port, deployment)
+        environment = self._agent_environment(local_aws.port, deployment)
+        report = AbilitiesReport(self._settings, environment)
+        fleet = self._fleet(local_aws.port, deployment, environment)
         try:
             door.wait_until_ready()
+            report.finish(self._asked_to_stop)
             stack.write(self._settings.stack_file)
             _say(banner(stack, logs=str(self._settings.logs)))
             _say(f"Ready in {time.monotonic() - self._started_at_s:.1f} s.")
@@ -114,14 +118,17 @@ class LocalSystem:
         write_private(remembered, key)
         return key
 
-    def _fleet(self, port: int, deployment: Deployment) -> LocalFleet:
-        environment = {
+    def _agent_environment(self, port: int, deployment: Deployment) -> dict[str, str]:
+        return {
             **aws.client_environment(port),
             # MiniStack serves the instance metadata too; a test that sends Spot notices names its own.
             "REVALIDA_IMDS_ENDPOINT": os.environ.get("REVALIDA_IMDS_ENDPOINT", aws.endpoint(port)),
             **deployment.agent_environment,
             "REVALIDA_USD_PER_HOUR": "0",  # nobody bills this machine
+            "REVALIDA_LIFECYCLE_HOOK": "",  # MiniStack's instances go without waiting
         }
+
+    def _fleet(self, port: int, deployment: Deployment, environment: dict[str, str]) -> LocalFleet:
         return LocalFleet(
             self._settings,
             group_name=deployment.outputs["AsgName"],

@@ -54,6 +54,7 @@ REASONS: dict[str, dict[str, str]] = {
 # Actions that are granted on `*` because AWS defines no resource for them (Service Authorization Reference).
 ACTIONS_WITHOUT_RESOURCES = {
     "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeScalingActivities",
     "cloudwatch:PutMetricData",
     "dynamodb:ListStreams",

@@ -82,7 +82,8 @@ def test_given_four_gpus_then_they_divide_into_slots_of_the_asked_size() -> None
     slot = estimate_slot("A10Gx2")
     assert slot is not None
     assert slot.count == 2
-    assert estimate_slot(slot_name((), gpus_per_slot=1)) is None
+    assert slot_name((), gpus_per_slot=1, cpu_threads=2) == "CPUx2"
+    assert estimate_slot("CPUx2") is None
 
 
 def test_given_an_error_of_the_disk_then_the_machine_is_to_blame_and_not_the_job() -> None:
