@@ -53,6 +53,7 @@ def run_plan(plan: Plan, directory: Path, *, mutant: str | None = None, limit_s:
     ):
         aws = _aws_of(studio)
         clock.note("seconds until the system was up")
+        _one_planner(aws)
         subscriber = Subscriber(aws, event_bus=str(studio.stack["event_bus"]))
         fleet = Fleet(aws=aws, directory=directory, mutant=mutant)
         try:
@@ -90,6 +91,11 @@ def _aws_of(studio: Studio) -> LocalAws:
         table=str(studio.stack["table"]),
         bucket=studio.media_bucket,
     )
+
+
+def _one_planner(aws: LocalAws) -> None:
+    """As production reserves it: each queued job would start a planner of its own, and two cores drown in them."""
+    aws.client("lambda").put_function_concurrency(FunctionName=f"{aws.prefix}-planner", ReservedConcurrentExecutions=1)
 
 
 @contextmanager
