@@ -41,11 +41,11 @@ $(NODE_STAMP): package.json package-lock.json
 run: setup ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
 	@exec $(BIN)/python -m local
 
-test: setup ## All tests: unit, template, import rules, end-to-end
-	$(BIN)/python -m pytest
+test: setup ## All tests: unit, template, import rules, end-to-end, a short chaos run
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-unit: setup ## The tests that need no running system
-	$(BIN)/python -m pytest -n 2 --ignore=tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/e2e --ignore=tests/chaos
 
 test-e2e: setup ## The tests against the running local system
 	$(BIN)/python -m pytest tests/e2e
@@ -72,13 +72,16 @@ clean-local: ## Wipe the local system's state: jobs, videos, keys
 	@scripts/clean-local.sh
 
 # The documents compute their own numbers: data and templates to text and plots, then the site into site/.
-.PHONY: docs docs-diagram docs-check
+.PHONY: docs docs-cli docs-diagram docs-check
 
 docs: setup ## Render the documents and build the site into site/
 	$(BIN)/python -m knowledge render
 	$(BIN)/python -m knowledge plots
 	$(BIN)/python -m knowledge check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-cli: setup ## Record the terminal sessions of docs/cli.md (make run must be running)
+	$(BIN)/python scripts/record_cli.py
 
 docs-diagram: synth ## Draw the architecture from cdk.out/ into docs/dados
 	$(BIN)/python -m knowledge diagram
