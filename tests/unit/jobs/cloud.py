@@ -86,18 +86,27 @@ class Cloud:
 @contextmanager
 def fake_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """The deployment's resources in a fresh fake AWS, and the environment that the functions get."""
+    with mock_aws(), resources(monkeypatch, endpoint_url=None) as made:
+        yield made
+
+
+@contextmanager
+def resources(monkeypatch: pytest.MonkeyPatch, *, endpoint_url: str | None) -> Iterator[Cloud]:
+    """The same in the fake AWS at `endpoint_url`, or in the one of this process."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        _forget()
-        _make_table()
-        boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
-        boto3.client("events").create_event_bus(Name=BUS)
-        for name in (*(queue_name(PREFIX, model) for model in MODELS), f"{PREFIX}-jobs-dead"):
-            boto3.client("sqs").create_queue(QueueName=name)
-        yield Cloud()
-        _forget()
+    if endpoint_url is None:
+        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    else:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint_url)
+    _forget()
+    _make_table()
+    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-east-2"})
+    boto3.client("events").create_event_bus(Name=BUS)
+    for name in (*(queue_name(PREFIX, model) for model in MODELS), f"{PREFIX}-jobs-dead"):
+        boto3.client("sqs").create_queue(QueueName=name)
+    yield Cloud()
+    _forget()
 
 
 def _forget() -> None:

@@ -1,0 +1,349 @@
+"""The dialect's contract, by the unmodified `openai` SDK over HTTP: what an existing program does keeps working."""
+
+import asyncio
+import base64
+import io
+import json
+import uuid
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from PIL import Image
+
+from jobs.errors import WriteContention
+from jobs.job import JobError
+from lambdas import services
+from tests.contract.conftest import FILM, Studio, jpeg
+from tests.unit.jobs.made import queued
+
+GOOD: dict[str, Any] = {"model": "wan-mini", "prompt": "a red circle", "seconds": "2", "size": "128x128"}
+
+
+@pytest.fixture(scope="module")
+def client(studio: Studio) -> openai.OpenAI:
+    return studio.openai()
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (128, 128), "red").save(file, "PNG")
+    return file.getvalue()
+
+
+def finished(studio: Studio, client: openai.OpenAI, **changes: Any) -> Any:
+    video = client.videos.create(**{**GOOD, **changes})
+    studio.finish(video.id)
+    return client.videos.retrieve(video.id)
+
+
+# Create
+
+
+def test_given_the_sdk_when_creating_then_the_sdks_own_type(client: openai.OpenAI) -> None:
+    video = client.videos.create(**GOOD)
+
+    assert isinstance(video, openai.types.Video)
+    assert (video.object, video.status, video.progress) == ("video", "queued", 0)
+    assert (video.model, video.prompt, video.seconds, video.size) == ("wan-mini", "a red circle", "2", "128x128")
+    assert video.model_extra is not None
+    assert video.model_extra["queue_position"] >= 1
+
+
+@pytest.mark.parametrize("name", ["input_reference", "image"])
+def test_given_a_real_image_when_creating_then_it_reaches_the_bucket(
+    studio: Studio, client: openai.OpenAI, name: str
+) -> None:
+    video = client.videos.create(**{**GOOD, "model": "wan-mini-i2v"}, input_reference=("a.png", png(), "image/png"))
+
+    key = services.store().get(video.id).request.image
+    assert key is not None
+    assert studio.cloud.read(key) == png()
+
+
+def test_given_an_image_by_data_url_when_creating_then_it_is_taken_in(client: openai.OpenAI) -> None:
+    # By `extra_body`: for `input_reference={"image_url": ...}` the SDK raises before it sends anything.
+    url = "data:image/png;base64," + base64.b64encode(png()).decode()
+    extra = {"input_reference": {"image_url": url}}
+    video = client.videos.create(**{**GOOD, "model": "wan-mini-i2v"}, extra_body=extra)
+
+    assert video.model_extra is not None
+    assert video.model_extra["has_image"] is True
+
+
+EXTRAS: dict[str, Any] = {
+    "seed": 7,
+    "num_inference_steps": 12,
+    "guidance_scale": 2.5,
+    "negative_prompt": "blue",
+    "metadata": {"campaign": "verão"},
+    "shots": [{"prompt": "from left"}, {"prompt": "from above", "num_frames": 17}],
+    "output": {"codec": "prores", "upscale": 2},
+}
+
+
+@pytest.mark.parametrize("form", ["bracketed", "json strings", "json body"])
+def test_given_our_fields_in_any_form_then_they_are_the_same_request(
+    studio: Studio, client: openai.OpenAI, form: str
+) -> None:
+    shown: dict[str, Any]
+    if form == "bracketed":
+        shown = client.videos.create(**GOOD, extra_body=EXTRAS).model_dump()
+    elif form == "json strings":
+        texts = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in EXTRAS.items()}
+        shown = client.videos.create(**GOOD, extra_body=texts).model_dump()
+    else:
+        headers = {"Authorization": f"Bearer {client.api_key}"}
+        answer = httpx.post(f"{studio.base_url}/videos", json={**GOOD, **EXTRAS}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        shown = answer.json()
+
+    assert {name: shown[name] for name in ("seed", "num_inference_steps", "guidance_scale", "negative_prompt")} == {
+        name: EXTRAS[name] for name in ("seed", "num_inference_steps", "guidance_scale", "negative_prompt")
+    }
+    assert shown["metadata"] == {"campaign": "verão"}
+    assert [(shot["prompt"], shot["num_frames"]) for shot in shown["shots"]] == [("from left", 33), ("from above", 17)]
+    assert shown["output"] == {"codec": "prores", "upscale": 2, "interpolate": 1}
+
+
+# Poll, download, delete
+
+
+def test_given_create_and_poll_then_the_finished_video_and_all_its_files(studio: Studio, client: openai.OpenAI) -> None:
+    with studio.agent():
+        video = client.videos.create_and_poll(**GOOD)
+
+    assert (video.status, video.progress) == ("completed", 100)
+    assert client.videos.download_content(video.id).read() == FILM
+    for variant in ("thumbnail", "spritesheet"):
+        assert client.videos.download_content(video.id, variant=variant).read() == jpeg()
+
+
+def test_given_a_failed_or_cancelled_video_then_poll_returns_it(studio: Studio, client: openai.OpenAI) -> None:
+    failed, cancelled = (client.videos.create(**GOOD).id for _ in range(2))
+    services.store().claim(failed, instance_id="i", slot="0", lease_s=60)
+    services.store().fail(failed, 1, JobError(code="lora_rejected", message="no such keys"))
+    client.post(f"/videos/{cancelled}/cancel", cast_to=object)
+
+    polled = client.videos.poll(failed)
+
+    assert (polled.status, polled.error and polled.error.code) == ("failed", "lora_rejected")
+    assert str(client.videos.poll(cancelled).status) == "cancelled"
+
+
+def test_given_a_queue_then_the_poll_header_follows_the_eta(client: openai.OpenAI) -> None:
+    short, long = (client.videos.create(**GOOD, extra_body={"num_inference_steps": steps}) for steps in (1, 50))
+
+    answers = [client.videos.with_raw_response.retrieve(video.id) for video in (short, long)]
+
+    waits = [int(answer.headers["openai-poll-after-ms"]) for answer in answers]
+    etas = [answer.parse().model_dump()["eta_seconds"] for answer in answers]
+    assert etas[0] < etas[1]
+    assert 500 <= waits[0] <= waits[1] <= 15_000
+
+
+def test_given_a_deleted_video_then_it_and_its_files_are_gone(studio: Studio, client: openai.OpenAI) -> None:
+    video = finished(studio, client)
+
+    answer = client.videos.delete(video.id)
+
+    assert (answer.id, answer.deleted, answer.object) == (video.id, True, "video.deleted")
+    assert studio.cloud.object_keys(f"videos/{video.id}/") == []
+    with pytest.raises(openai.NotFoundError):
+        client.videos.retrieve(video.id)
+
+
+# List
+
+
+@pytest.fixture(scope="module")
+def hundred(studio: Studio) -> list[str]:
+    """The ids of an owner's videos, in order of creation."""
+    return [add("lister") for _ in range(105)]
+
+
+def add(owner: str) -> str:
+    job = queued(owner=owner)
+    assert services.store().create(job)
+    return job.id
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_given_over_a_hundred_videos_then_pages_have_no_holes_or_repeats_while_new_ones_arrive(
+    studio: Studio, hundred: list[str], order: Any
+) -> None:
+    before = list(hundred)
+
+    seen = []
+    for video in studio.openai("lister").videos.list(order=order, limit=35):
+        seen.append(video.id)
+        if len(seen) in {35, 70, 105}:
+            hundred.append(add("lister"))
+
+    # New ones come at the end in ascending order, and before the first page in descending order.
+    assert seen == (hundred if order == "asc" else before[::-1])
+
+
+# Remix, edit, extend, characters
+
+
+def test_given_a_finished_video_when_remixed_then_its_id_is_told(studio: Studio, client: openai.OpenAI) -> None:
+    source = finished(studio, client, seconds="1")
+
+    remix = client.videos.remix(source.id, prompt="a green square")
+
+    assert (remix.remixed_from_video_id, remix.prompt, remix.seconds, remix.size) == (
+        source.id,
+        "a green square",
+        "1",
+        "128x128",
+    )
+
+
+def source_fields(studio: Studio, client: openai.OpenAI, given: str) -> dict[str, Any]:
+    """A video by reference or as a file. The SDK's own `video={"id": ...}` raises before it sends anything."""
+    if given == "file":
+        return {"video": ("a.mp4", FILM, "video/mp4")}
+    return {"video": openai.omit, "extra_body": {"video": {"id": finished(studio, client).id}}}
+
+
+@pytest.mark.parametrize("given", ["reference", "file"])
+def test_given_a_video_when_extended_then_the_stitched_length(
+    studio: Studio, client: openai.OpenAI, given: str
+) -> None:
+    fields = {**source_fields(studio, client, given), "seconds": "1"}
+
+    extension = client.videos.extend(prompt="it stops", **fields)
+
+    assert (extension.seconds, extension.model, extension.status) == ("3", "wan-mini-i2v", "queued")
+
+
+@pytest.mark.parametrize("given", ["reference", "file"])
+def test_given_a_video_when_edited_then_a_new_one_of_the_same_length(
+    studio: Studio, client: openai.OpenAI, given: str
+) -> None:
+    edit = client.videos.edit(prompt="in blue", **source_fields(studio, client, given))
+
+    assert (edit.seconds, edit.prompt, edit.model) == ("2", "in blue", "wan-mini-i2v")
+
+
+def test_given_a_video_when_a_character_is_made_of_it_then_it_can_be_looked_up(client: openai.OpenAI) -> None:
+    made = client.videos.create_character(name="Dona Flor", video=("a.mp4", FILM, "video/mp4"))
+
+    found = client.videos.get_character(made.id or "")
+
+    assert (found.id, found.name, found.created_at) == (made.id, "Dona Flor", made.created_at)
+    assert found.model_extra is not None
+    assert found.model_extra["status"] == "queued"
+
+
+def test_given_an_upload_then_the_sdks_call_leads_to_a_url_that_takes_the_file(client: openai.OpenAI) -> None:
+    data = png()
+    upload = client.uploads.create(bytes=len(data), filename="a.png", mime_type="image/png", purpose="vision")
+    extra = upload.model_extra or {}
+
+    put = httpx.put(extra["url"], content=data, headers=extra["headers"])
+    video = client.videos.create(**{**GOOD, "model": "wan-mini-i2v"}, extra_body={"image": upload.id})
+
+    assert put.status_code == 200, put.text
+    assert (video.model_extra or {})["has_image"] is True
+
+
+# Errors
+
+
+def test_given_a_wrong_field_then_bad_request_names_it(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.videos.create(**{**GOOD, "seconds": "11"})
+
+    assert (refused.value.param, refused.value.type) == ("seconds", "invalid_request_error")
+    assert refused.value.code
+
+
+def test_given_a_wrong_key_then_an_authentication_error(studio: Studio) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=studio.base_url, api_key="sk-" + "x" * 40).videos.list()
+
+
+def test_given_another_owners_video_then_not_found(studio: Studio, client: openai.OpenAI) -> None:
+    video = client.videos.create(**GOOD)
+
+    with pytest.raises(openai.NotFoundError):
+        studio.openai("somebody-else").videos.retrieve(video.id)
+
+
+def test_given_too_many_changes_at_once_then_a_rate_limit_error(
+    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = client.videos.create(**GOOD)
+
+    def contended(*_arguments: Any, **_named: Any) -> Any:
+        raise WriteContention(video.id)
+
+    monkeypatch.setattr(services.store(), "cancel", contended)
+    with pytest.raises(openai.RateLimitError):
+        client.with_options(max_retries=0).post(f"/videos/{video.id}/cancel", cast_to=object)
+
+
+def test_given_a_key_used_for_another_request_then_it_is_not_repeated(client: openai.OpenAI) -> None:
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    first = client.videos.create(**GOOD, extra_headers=headers)
+
+    again = client.videos.create(**GOOD, extra_headers=headers)
+    with pytest.raises(openai.UnprocessableEntityError):
+        client.videos.create(**{**GOOD, "prompt": "another"}, extra_headers=headers)
+
+    assert again.id == first.id
+
+
+def test_given_the_catalog_then_the_sdk_lists_it(client: openai.OpenAI) -> None:
+    models = {model.id: model for model in client.models.list()}
+
+    assert client.models.retrieve("wan-mini").id in models
+    assert (models["wan-mini"].model_extra or {})["sizes"] == ["128x128", "96x160", "160x96"]
+
+
+# The asynchronous client
+
+
+async def _everything(studio: Studio) -> dict[str, Any]:
+    async with studio.async_openai("asynchronous") as client:
+        with studio.agent():
+            video = await client.videos.create_and_poll(**GOOD)
+        content = (await client.videos.download_content(video.id)).read()
+        remix = await client.videos.remix(video.id, prompt="a green square")
+        by_id: Any = {"video": openai.omit, "extra_body": {"video": {"id": video.id}}}
+        extension = await client.videos.extend(prompt="on", **{**by_id, "seconds": "1"})
+        edit = await client.videos.edit(prompt="in blue", **by_id)
+        character = await client.videos.create_character(name="a", video=("a.mp4", FILM, "video/mp4"))
+        named = await client.videos.get_character(character.id or "")
+        listed = [each.id async for each in client.videos.list(limit=2, order="desc")]
+        deleted = await client.videos.delete(video.id)
+        try:
+            await client.videos.retrieve(video.id)
+        except openai.NotFoundError as error:
+            gone = error.code
+    return {
+        "status": video.status,
+        "content": content == FILM,
+        "remixed": remix.remixed_from_video_id == video.id,
+        "seconds": (remix.seconds, extension.seconds, edit.seconds),
+        "character": named.name,
+        "listed": {video.id, remix.id, extension.id, edit.id} <= set(listed),
+        "deleted": deleted.deleted,
+        "gone": gone,
+    }
+
+
+def test_given_the_asynchronous_client_then_everything_works_as_well(studio: Studio) -> None:
+    assert asyncio.run(_everything(studio)) == {
+        "status": "completed",
+        "content": True,
+        "remixed": True,
+        "seconds": ("2", "3", "2"),
+        "character": "a",
+        "listed": True,
+        "deleted": True,
+        "gone": "video_not_found",
+    }
