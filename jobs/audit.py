@@ -18,7 +18,7 @@ MAX_PATH_CHARS = 200
 class AuditEntry(BaseModel):
     """One request that was to change something. `at` is unix seconds; `resource` the id that came of it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     at: float
     method: str

@@ -29,7 +29,7 @@ _Reference = Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)]
 class CharacterBody(BaseModel):
     """The body of `POST /v1/videos/characters`: a video (a file, upload id, data URL or finished video), or images."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")]
     video: VideoReference | _Reference | None = None
@@ -46,7 +46,7 @@ class CharacterBody(BaseModel):
 class Character(BaseModel):
     """The record. `images` and `video` are keys of the media bucket; times are unix seconds."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     id: str
     owner: str
@@ -63,7 +63,7 @@ class Character(BaseModel):
 class CharacterView(BaseModel):
     """The character object: OpenAI's `id`, `name` and `created_at`, and ours. `lora` is there once it is ready."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     id: str
     object: Literal["video.character"] = "video.character"
@@ -81,7 +81,7 @@ class CharacterView(BaseModel):
 class CharacterListView(BaseModel):
     """One page of characters; `last_id` is the next page's `after`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     object: Literal["list"] = "list"
     data: list[CharacterView]
@@ -93,7 +93,7 @@ class CharacterListView(BaseModel):
 class CharacterDeletedView(BaseModel):
     """The answer to a deletion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     id: str
     deleted: bool

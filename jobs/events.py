@@ -35,7 +35,7 @@ class EventType(StrEnum):
 
 
 class _Detail(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class S3Outputs(_Detail):

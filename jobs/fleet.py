@@ -14,7 +14,7 @@ INSTANCE_LIFETIME_S = 300  # an agent that has not registered for so long is gon
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
 
 class Ability(_Record):

@@ -16,7 +16,7 @@ Door = Literal["api", "drop_folder", "event"]
 
 class _Record(BaseModel):
     # Fields that a newer release wrote are passed over: two releases run side by side while one is deployed.
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
 
 class JobError(_Record):

@@ -44,7 +44,7 @@ class KeyNotFound(Exception):
 class ApiKey(BaseModel):
     """What is known of a key, without the key. `id` names it where it is managed and audited."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     id: str
     owner: str

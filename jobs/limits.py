@@ -19,7 +19,7 @@ LimitName = Literal["requests_per_minute", "max_concurrent_jobs", "max_daily_job
 class Limits(BaseModel):
     """None is no limit. A day and a month are UTC's; the budget is in US$."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     max_concurrent_jobs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -35,7 +35,7 @@ class Limits(BaseModel):
 class Usage(BaseModel):
     """A key's account: of the month in US$ (`reserved_usd` is for jobs not ended), and of jobs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     month: str
     spent_usd: float

@@ -14,7 +14,7 @@ OriginKind = Literal["remix", "edit", "extension"]
 class Origin(BaseModel):
     """Which video it was, and what was done with it. `video_id` is None for a video that the caller sent along."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     kind: OriginKind
     video_id: str | None = None

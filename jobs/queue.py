@@ -22,7 +22,7 @@ MAX_RECEIVE_WAIT_S = 20  # SQS's limit on long polling
 class Body(BaseModel):
     """The body of a job's message."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     version: str = "1"
     job_id: str

@@ -42,7 +42,7 @@ _Number = Annotated[float, AfterValidator(_representable), Field(allow_inf_nan=F
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
 
 class ShotBody(_Strict):
@@ -82,7 +82,7 @@ class SourceVideo(BaseModel):
     `extend`: its last frame is the input image, and its `num_frames` frames come before what is made. `edit`: its
     first frame is the input image, and none of it is shown."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     key: str
     use: Literal["edit", "extend"]
@@ -162,7 +162,7 @@ class VideoRequest(BaseModel):
     `size` is `<width>x<height>` in pixels; a single prompt has no `shots`. `num_frames` counts the video, or, on models
     that make shots one by one, a shot that does not give its own (here all of them do: see `jobs.shot_plan`)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     model: str
     prompt: str

@@ -12,7 +12,7 @@ from models.catalog import seconds_of
 
 
 class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class CostView(_Shown):

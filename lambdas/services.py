@@ -1,13 +1,13 @@
 """What the functions share: the domain's services, wired from the environment on first use."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from jobs.admission import Admission
 from jobs.audit import AuditTrail
 from jobs.casting import Casting
 from jobs.character_store import CharacterStore
 from jobs.derive import Derivations
-from jobs.drop.intake import Intake
 from jobs.fleet import FleetStore
 from jobs.images import Images
 from jobs.keys import KeyStore
@@ -20,6 +20,9 @@ from jobs.store import JobStore
 from jobs.submit import Submitter
 from jobs.usage import UsageStore
 from lambdas import webhook_services
+
+if TYPE_CHECKING:
+    from jobs.drop.intake import Intake
 
 
 @cache
@@ -121,8 +124,10 @@ def derivations() -> Derivations:
 
 
 @cache
-def intake() -> Intake:
+def intake() -> "Intake":
     """The drop folder's way in."""
+    from jobs.drop.intake import Intake  # its parsers are the drop folder's alone
+
     return Intake(submitter=submitter(), table=settings().table)
 
 

@@ -2,20 +2,25 @@
 
 import ipaddress
 from functools import cache
+from typing import TYPE_CHECKING
 
 from jobs.addresses import Gate
 from jobs.settings import Settings, settings
 from jobs.store import JobStore
-from jobs.webhooks.dispatch import Dispatcher, WebhookQueue
-from jobs.webhooks.store import WebhookStore
+
+if TYPE_CHECKING:
+    from jobs.webhooks.dispatch import Dispatcher, WebhookQueue
+    from jobs.webhooks.store import WebhookStore
+
+# What delivers is imported where it is made: the gate alone is needed with every request.
 
 
-def store() -> WebhookStore:
+def store() -> "WebhookStore":
     """The endpoints and the delivery log."""
     return _store(settings())
 
 
-def queue() -> WebhookQueue:
+def queue() -> "WebhookQueue":
     """The queue of deliveries."""
     return _queue(settings())
 
@@ -25,18 +30,22 @@ def gate() -> Gate:
     return _gate(settings())
 
 
-def dispatcher() -> Dispatcher:
+def dispatcher() -> "Dispatcher":
     """Sends events to their receivers."""
     return _dispatcher(settings())
 
 
 @cache
-def _store(known: Settings) -> WebhookStore:
+def _store(known: Settings) -> "WebhookStore":
+    from jobs.webhooks.store import WebhookStore
+
     return WebhookStore(known.table)
 
 
 @cache
-def _queue(known: Settings) -> WebhookQueue:
+def _queue(known: Settings) -> "WebhookQueue":
+    from jobs.webhooks.dispatch import WebhookQueue
+
     return WebhookQueue(known.queue_prefix)
 
 
@@ -46,7 +55,9 @@ def _gate(known: Settings) -> Gate:
 
 
 @cache
-def _dispatcher(known: Settings) -> Dispatcher:
+def _dispatcher(known: Settings) -> "Dispatcher":
+    from jobs.webhooks.dispatch import Dispatcher
+
     return Dispatcher(
         store=_store(known),
         jobs=JobStore(known.table),

@@ -17,7 +17,7 @@ GONE = 410  # Standard Webhooks: the receiver wants no more
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
 
 class Message(_Record):

@@ -14,7 +14,7 @@ from jobs.request import RequestWebhook
 from jobs.store import JobStore
 from jobs.webhooks import signature
 from jobs.webhooks.delivery import Delivery, Message, Try, after, endpoint_after, given_up, message_id, payload
-from jobs.webhooks.endpoint import BY_EVENT, Endpoint
+from jobs.webhooks.endpoint import Endpoint
 from jobs.webhooks.store import WebhookNotFound, WebhookStore
 from jobs.webhooks.types import WebhookType
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 TIMEOUT_S = 10.0  # of one try, with name and TLS; Standard Webhooks says 15 to 30 at most
+BY_EVENT: dict[EventType, WebhookType] = {
+    kind: WebhookType(f"video.{kind.word}") for kind in EventType if kind is not EventType.PROGRESSED
+}
 MAX_ANSWER_BYTES = 65_536  # nobody reads it
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from ulid import ULID
 
-from jobs.events import EventType
 from jobs.webhooks.types import DEFAULT_TYPES, NamedType, WebhookType, new_secret
 
 MAX_ENDPOINTS = 20  # of one owner
@@ -14,13 +13,8 @@ OVERLAP_S = 24 * 3600  # for which a rotated secret may go on signing
 _ID = re.compile(r"^whe_[0-9A-HJKMNP-TV-Z]{26}$")
 
 
-BY_EVENT: dict[EventType, WebhookType] = {
-    kind: WebhookType(f"video.{kind.word}") for kind in EventType if kind is not EventType.PROGRESSED
-}
-
-
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
 
 class Secret(_Record):
@@ -54,7 +48,7 @@ class Endpoint(_Record):
 class WebhookBody(BaseModel):
     """The body of `POST /v1/webhooks`, as the openai SDK's `webhooks.create` sends it."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]
     name: Annotated[str, Field(max_length=200)] = ""
@@ -64,7 +58,7 @@ class WebhookBody(BaseModel):
 class WebhookUpdate(BaseModel):
     """The body of `POST /v1/webhooks/{id}`; `enabled: true` also forgets that deliveries failed."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     name: Annotated[str, Field(max_length=200)] | None = None
@@ -75,7 +69,7 @@ class WebhookUpdate(BaseModel):
 class RotateBody(BaseModel):
     """The body of `POST /v1/webhooks/{id}/rotate_secret`."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     keep_old_secret_active_for_24_hours: bool = False
 
@@ -84,7 +78,7 @@ class TestBody(BaseModel):
     """The body of `POST /v1/webhooks/{id}/test`."""
 
     __test__ = False  # no test case, whatever pytest thinks of its name
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     event_type: NamedType = WebhookType.COMPLETED
 

@@ -22,7 +22,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=200)]
 class KeyBody(BaseModel):
     """The body of `POST /v1/keys`. What is null in `limits` has no limit."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     name: _Name
     scopes: _Scopes = list(DEFAULT_SCOPES)
@@ -32,7 +32,7 @@ class KeyBody(BaseModel):
 class KeyUpdate(BaseModel):
     """The body of `POST /v1/keys/{id}`; `limits` replaces all of them."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
     name: _Name | None = None
     scopes: _Scopes | None = None
@@ -40,7 +40,7 @@ class KeyUpdate(BaseModel):
 
 
 class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class KeyView(_Shown):

@@ -10,7 +10,7 @@ from models.catalog import ModelSpec
 
 
 class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class ErrorBody(_Shown):

@@ -9,7 +9,7 @@ from jobs.webhooks.endpoint import Endpoint
 
 
 class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class WebhookView(_Shown):
