@@ -43,6 +43,7 @@ class Permissions:
         function.allow(_SEND, self.queues.arns)
         self._objects(function, ["s3:GetObject", "s3:GetObjectVersion"], "inbox/*")
         self._objects(function, ["s3:GetObject", "s3:PutObject"], "outbox/*", "inputs/*")
+        self._objects(function, ["s3:GetObject"], "uploads/*", "loras/*")
         self._list_bucket(function)
 
     def video_requested(self, function: DomainFunction) -> None:
@@ -50,6 +51,8 @@ class Permissions:
         self._table(function, _READ + _WRITE)
         function.allow(_SEND, self.queues.arns)
         self._objects(function, ["s3:GetObject", "s3:PutObject"], "inputs/*")
+        self._objects(function, ["s3:GetObject"], "uploads/*", "loras/*")
+        self._list_bucket(function)
 
     def publisher(self, function: DomainFunction) -> None:
         """Turns changes of the table into events, and books what an ended job cost."""

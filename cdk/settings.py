@@ -188,6 +188,7 @@ class StackSettings(_Settings):
     availability_zones: Annotated[tuple[str, ...], Field(min_length=1)]
     alarm_email: str
     default_model: Annotated[str, Field(min_length=1)]
+    acknowledged_licences: tuple[str, ...]
     data: DataSettings
     queues: QueueSettings
     functions: FunctionSettings

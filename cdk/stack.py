@@ -94,6 +94,9 @@ class VideoStack(Stack):
             "REVALIDA_QUEUE_PREFIX": self._settings.prefix,
             "REVALIDA_ASG_NAME": self._asg_name,
             "REVALIDA_DEFAULT_MODEL": get(self._settings.default_model).id,
+            "REVALIDA_ACKNOWLEDGED_LICENCES": json.dumps(
+                [get(each).id for each in self._settings.acknowledged_licences]
+            ),
             "REVALIDA_INSTANCE_TYPES": json.dumps(self._settings.fleet.placement_types),
         }
 
