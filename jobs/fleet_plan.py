@@ -66,8 +66,9 @@ class SpotPrices(_Record):
     usd_per_hour: dict[str, float]
 
 
-class PlanRecord(_Record):
-    """One run of the planner. `holds` name what kept it from launching all that the backlog asks for."""
+class FleetPlan(_Record):
+    """What callers see of a run. `holds` name what kept it from launching all that the backlog asks for; `at` is unix
+    seconds."""
 
     at: float
     spot: MarketPlan
@@ -75,9 +76,18 @@ class PlanRecord(_Record):
     holds: tuple[HoldCode, ...] = ()
     failures: tuple[FailureRecord, ...] = ()
     spend: SpendRecord
+
+
+class PlanRecord(FleetPlan):
+    """One run of the planner, with what the next one needs."""
+
     ledger: Ledger
     memory: PlannerMemory = Field(default_factory=PlannerMemory)
     prices: SpotPrices | None = None
+
+    def shown(self) -> FleetPlan:
+        """Without the planner's own notes."""
+        return FleetPlan.model_validate(self.model_dump(include=set(FleetPlan.model_fields)))
 
 
 class PlanStore:

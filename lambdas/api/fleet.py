@@ -4,6 +4,8 @@ from collections import Counter
 
 from aws_lambda_powertools.event_handler import Response
 
+from jobs.fleet_plan import PlanStore
+from jobs.settings import settings
 from jobs.states import State
 from lambdas import services
 from lambdas.api.auth import owner_of
@@ -16,10 +18,14 @@ router = new_router()
 
 @router.get("/v1/fleet")
 def fleet() -> Response[str]:
-    """Instances, slots, loaded models, backlog."""
+    """Instances, slots, loaded models, backlog, the planner's decision and the month's spend."""
     owner_of(router.current_event)
+    plan = PlanStore(settings().table).get()
     view = FleetView(
-        instances=services.fleet().instances(), queued=_by_model(State.QUEUED), running=_by_model(State.IN_PROGRESS)
+        instances=services.fleet().instances(),
+        queued=_by_model(State.QUEUED),
+        running=_by_model(State.IN_PROGRESS),
+        plan=plan.shown() if plan else None,
     )
     return answer(view.model_dump(mode="json"))
 

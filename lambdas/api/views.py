@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from jobs.fleet import Instance
+from jobs.fleet_plan import FleetPlan
 from jobs.view import VideoView
 from models.catalog import ModelSpec
 
@@ -114,12 +115,14 @@ class EstimateView(_Shown):
 
 
 class FleetView(_Shown):
-    """The instances heard of lately, and the queued jobs of each model."""
+    """The instances heard of lately, the jobs of each model, and what the planner last decided (null before its first
+    run): why nothing starts, and what the month has cost."""
 
     object: Literal["fleet"] = "fleet"
     instances: list[Instance]
     queued: dict[str, int]
     running: dict[str, int]
+    plan: FleetPlan | None = None
 
 
 def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None) -> ModelView:

@@ -68,6 +68,21 @@ def test_given_a_run_then_its_record_has_the_plan_and_the_spend(
     assert kept.spend.month_usd == pytest.approx(1.5)
 
 
+def test_given_a_plan_then_the_api_tells_it_and_keeps_the_planners_notes(
+    cloud: Cloud, api: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_group()
+    given_spot_price(monkeypatch, "1.50")
+    assert api("GET", "/v1/fleet").body["plan"] is None
+    planner({}, context)
+
+    shown = api("GET", "/v1/fleet").body["plan"]
+
+    assert shown["spend"]["max_usd_per_month"] == 1500
+    assert shown["spend"]["stopped"] is False
+    assert set(shown) == {"at", "spot", "on_demand", "holds", "failures", "spend"}
+
+
 def test_given_the_months_limit_then_nothing_is_launched_and_the_record_says_so(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
