@@ -7,14 +7,15 @@ import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from cli.exits import CliError, Exit, usage
-from jobs.drop.entries import Entry, FileError
-from jobs.drop.parse import MAX_FILE_BYTES, parse_file, too_large
-from jobs.errors import RequestError
+
+if TYPE_CHECKING:  # what reads files is loaded where there is one: it takes half a second
+    from jobs.drop.entries import Entry
+    from jobs.errors import RequestError
 
 MAX_INLINE_BYTES = 4_000_000  # of an image in the body: Lambda takes 6 MB, base64 makes three bytes four
 
@@ -78,7 +79,7 @@ class Parsed(NamedTuple):
 
     line: int
     fields: dict[str, Any]
-    error: RequestError | None
+    error: "RequestError | None"
     texts: bool
 
 
@@ -138,6 +139,9 @@ def read_file(path: Path) -> list[Parsed]:
     """The requests of a file, read exactly as the drop folder reads it; images beside it are taken in.
 
     Raises CliError."""
+    from jobs.drop.entries import FileError
+    from jobs.drop.parse import MAX_FILE_BYTES, parse_file, too_large
+
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise too_large(path.stat().st_size)
@@ -155,7 +159,9 @@ def form_of(fields: Mapping[str, Any]) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
 
 
-def _parsed(entry: Entry, folder: Path) -> Parsed:
+def _parsed(entry: "Entry", folder: Path) -> Parsed:
+    from jobs.errors import RequestError
+
     if isinstance(entry.raw, RequestError):
         return Parsed(entry.line, {}, entry.raw, entry.texts)
     fields = dict(entry.raw)
