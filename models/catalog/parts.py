@@ -21,6 +21,13 @@ def t5_xxl(tokens: int) -> TextEncoderArch:
 # google/umt5-xxl: T5's shape, a position bias in every layer and a vocabulary of 256,384.
 UMT5_XXL = t5_xxl(tokens=512).model_copy(update={"parameters": 5_680_910_336})
 
+# The negative prompt that Wan's own inference uses where none is given (`sample_neg_prompt` of its configuration), and
+# HoloCine's with it: an empty one is not what the published guidance scales were chosen with.
+WAN_NEGATIVE_PROMPT = (
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，JPEG压缩残留，丑陋的，残缺的，"
+    "多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
+)
+
 WAN_VAE = VaeArch(
     spatial=8,
     temporal=4,

@@ -84,6 +84,7 @@ class PipelineSet:
         """Frees everything."""
         self._text.clear()
         self._generation.clear()
+        self.places.close()
         self._free_memory()
 
     def _load(self, with_image: bool, given: dict[str, Any]) -> Any:
@@ -97,7 +98,12 @@ class PipelineSet:
         _silence_progress_bars()
         try:
             pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
-                self._folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **known
+                self._folder,
+                dtype=dtypes,
+                use_safetensors=True,
+                local_files_only=True,
+                variant=weights.variant_of(self._folder),
+                **known,
             )
         except (OSError, SafetensorError) as error:  # the folder was whole when it was checked: it changed since
             raise WeightsError(self._folder, str(error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,6 +25,8 @@ class Residency:
     denoiser_dtype: str = "bfloat16"
     vae: str = "resident"
     vae_tiling: bool = False
+    from_disk: bool = False
+    """A streamed denoiser's blocks come from the local disk: the host cannot hold them all."""
 
     @staticmethod
     def of(plan: Plan | None, device: torch.device) -> Residency:
@@ -40,6 +43,7 @@ class Residency:
             denoiser_dtype=plan.denoiser.dtype,
             vae=plan.vae.mode,
             vae_tiling=plan.vae_tiling,
+            from_disk=plan.stream_from_disk,
         )
 
     @property
@@ -55,6 +59,13 @@ class Places:
         self._residency = residency
         self._device = device
         self._visitors: list[torch.nn.Module] = []
+        self._disk: list[TemporaryDirectory[str]] = []
+
+    def close(self) -> None:
+        """Takes the blocks that streamed from the disk away again."""
+        self._visitors.clear()
+        while self._disk:
+            self._disk.pop().cleanup()
 
     def settle(self, *, denoisers: Iterable[Any], vae: Any) -> None:
         """Takes freshly loaded networks to their places."""
@@ -91,5 +102,13 @@ class Places:
                 offload_device=torch.device("cpu"),
                 offload_type="block_level",
                 num_blocks_per_group=1,
-                use_stream=True,  # the next block is copied while one computes
+                use_stream=self._device.type == "cuda",  # the next block is copied while one computes
+                offload_to_disk_path=self._folder_for_blocks(),
             )
+
+    def _folder_for_blocks(self) -> str | None:
+        """A folder for one denoiser alone: diffusers names the files after the blocks, which two experts share."""
+        if not self._residency.from_disk:
+            return None
+        self._disk.append(TemporaryDirectory(prefix="revalida-blocks-"))
+        return self._disk[-1].name

@@ -16,6 +16,7 @@ from typing import Any
 from models.interface import WeightsError
 
 MODEL_INDEX = "model_index.json"
+BF16 = "bf16"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _DECISIVE_SUFFIXES = frozenset({".json", ".safetensors", ".txt", ".model"})  # not a model card or a sample picture
 _FULL_DIGEST_BYTES = 2**28  # beyond 256 MiB the headers and sizes stand for the content; reading 50 GiB takes minutes
@@ -56,6 +57,13 @@ def revision_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def variant_of(folder: Path) -> str | None:
+    """`bf16` where the folder has the files of that variant (`*.bf16.safetensors`) and no others, as Mochi-1's."""
+    files = list(folder.glob("*/*.safetensors"))
+    of_variant = [path for path in files if f".{BF16}." in path.name or f".{BF16}-" in path.name]
+    return BF16 if files and len(of_variant) == len(files) else None
+
+
 def check_safetensors(path: Path) -> None:
     """Checks that `path` is a whole safetensors file: a readable header that accounts for the file's every byte."""
     header = json.loads(_header_bytes(path))
@@ -88,7 +96,8 @@ def _check_configuration_only(folder: Path, class_name: str) -> None:
 
 
 def _weight_files(folder: Path, class_name: str) -> Iterator[Path]:
-    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    # Of a variant the index is called `model.safetensors.index.bf16.json`.
+    indexes = sorted([*folder.glob("*.safetensors.index.json"), *folder.glob(f"*.safetensors.index.{BF16}.json")])
     for index in indexes:
         yield from _shards(folder, _read_json(index).get("weight_map", {}).values())
     if indexes:

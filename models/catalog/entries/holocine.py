@@ -6,6 +6,7 @@ each shot's first latent frame; the two have their own checkpoints.
 
 from models.catalog.entries.wan import A14B_ARCH, A14B_DENOISER, A14B_SIZE_RULE, A14B_SIZES, T2V_A14B_WEIGHTS
 from models.catalog.licences import HOLOCINE
+from models.catalog.parts import WAN_NEGATIVE_PROMPT
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 
 
@@ -40,7 +41,13 @@ def _holocine(model_id: str, title: str, variant: str) -> ModelSpec:
         # Trained at 241 frames; 81 is the documented choice for small cards.
         frame_rule=FrameRule(step=4, offset=1, min=17, max=241),
         fps=15,
-        default=Defaults(size=Size(width=832, height=480), num_frames=241, num_inference_steps=50, guidance_scale=5.0),
+        default=Defaults(
+            size=Size(width=832, height=480),
+            num_frames=241,
+            num_inference_steps=50,
+            guidance_scale=5.0,
+            negative_prompt=WAN_NEGATIVE_PROMPT,
+        ),
         # The prompt of all shots together has to fit 512 tokens, so more shots would leave too few words to each.
         limits=Limits(num_inference_steps=100, prompt_chars=3000, prompt_tokens=512, shots=20),
         supports_lora=True,

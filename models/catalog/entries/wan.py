@@ -5,7 +5,7 @@ Sizes, frames, rates, steps and guidance: the model cards and WanPipeline's docu
 
 from models.catalog.arch import ArchSpec, CrossAttentionDenoiser
 from models.catalog.licences import APACHE_2
-from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_VAE
+from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
 _FILES = (
@@ -69,6 +69,7 @@ _T2V = ModelSpec(
         num_inference_steps=40,
         guidance_scale=4.0,
         guidance_scale_2=3.0,
+        negative_prompt=WAN_NEGATIVE_PROMPT,
     ),
     limits=_LIMITS,
     supports_lora=True,
@@ -97,6 +98,7 @@ _I2V = _T2V.variant(
         num_inference_steps=40,
         guidance_scale=3.5,
         guidance_scale_2=3.5,
+        negative_prompt=WAN_NEGATIVE_PROMPT,
     ),
     weights=WeightsSpec(
         sources=(
@@ -121,7 +123,13 @@ _TI2V = ModelSpec(
     size_rule=SizeRule(multiple_of=32, min_pixels=256 * 256, max_pixels=1280 * 704),
     frame_rule=FrameRule(step=4, offset=1, min=5, max=121),
     fps=24,
-    default=Defaults(size=Size(width=1280, height=704), num_frames=121, num_inference_steps=50, guidance_scale=5.0),
+    default=Defaults(
+        size=Size(width=1280, height=704),
+        num_frames=121,
+        num_inference_steps=50,
+        guidance_scale=5.0,
+        negative_prompt=WAN_NEGATIVE_PROMPT,
+    ),
     limits=_LIMITS,
     supports_lora=True,
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),

@@ -209,14 +209,14 @@ def test_given_a_json_entry_when_registered_then_it_is_a_model_like_the_others(t
 def test_given_a_module_with_entries_when_registered_then_its_models_are_in_the_catalog(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "house_entries.py").write_text(
+    (tmp_path / "studio_entries.py").write_text(
         "from models import catalog\nMODELS = (catalog.get('wan-mini').variant(id='house-mini', family='house'),)\n"
     )
     (tmp_path / "house_nothing.py").write_text("MODELS = ['wan-mini']\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(catalog.CatalogError, match="MODELS"):
         catalog.register_module("house_nothing")
-    (spec,) = catalog.register_module("house_entries")
+    (spec,) = catalog.register_module("studio_entries")
     try:
         assert catalog.get("house-mini").module == "models.house"
         assert spec in catalog.all_models()
@@ -256,3 +256,10 @@ def test_given_the_small_model_then_its_image_sibling_continues_it() -> None:
 
     assert found is not None
     assert found.id == "wan-mini-i2v"
+
+
+@pytest.mark.parametrize("spec", [spec for spec in catalog.all_models() if spec.family in ("wan", "holocine")])
+def test_given_wan_s_own_models_then_the_published_negative_prompt_is_the_default(spec: ModelSpec) -> None:
+    assert spec.default.negative_prompt.startswith("色调艳丽" if not spec.embedded else "")
+    assert bool(spec.default.negative_prompt) != spec.embedded
+    assert catalog.check_prompt_length(spec, spec.default.negative_prompt, param="negative_prompt") or spec.embedded

@@ -1,6 +1,7 @@
 """A new family from outside the repository: the guide's own code, from its entry to frames."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelSpec
     (spec,) = catalog.register_module("house_entries")
     yield spec
     catalog.unregister(spec.id)
+    for name, _ in blocks:
+        sys.modules.pop(name.removesuffix(".py"), None)
 
 
 def test_given_the_guides_entry_when_registered_then_it_is_checked_quoted_and_placed_like_any_model(

@@ -20,8 +20,9 @@ PLACES: list[dict[str, Any]] = [
     {"keep_text_encoder": True},
     {"keep_text_encoder": False, "vae": "on-demand"},
     {"keep_text_encoder": False, "vae": "on-demand", "denoiser": "on-demand"},
+    {"keep_text_encoder": False, "vae": "on-demand", "denoiser": "streamed"},
+    {"keep_text_encoder": False, "vae": "on-demand", "denoiser": "streamed", "from_disk": True},
 ]
-ON_GPU_ALONE: list[dict[str, Any]] = [{"keep_text_encoder": False, "vae": "on-demand", "denoiser": "streamed"}]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
@@ -41,7 +42,7 @@ def plan(slot: str, **changes: Any) -> placement.Plan:
 
 
 @pytest.mark.parametrize("name", ["wan-t2v-two-experts", "wan-i2v-two-experts"])
-@pytest.mark.parametrize("places", PLACES)
+@pytest.mark.parametrize("places", PLACES[:-1])
 def test_given_other_places_then_frames_are_the_same(
     name: str, places: dict[str, Any], weights_of: Callable[[str], Path]
 ) -> None:
@@ -55,7 +56,7 @@ def test_given_other_places_then_frames_are_the_same(
 @needs_gpu
 @pytest.mark.parametrize("name", ["wan-t2v-two-experts", "wan-i2v-two-experts"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("places", [*PLACES[1:], *ON_GPU_ALONE])
+@pytest.mark.parametrize("places", PLACES[1:])
 def test_given_a_gpu_when_parts_visit_or_stream_and_the_run_is_resumed_then_frames_are_those_of_a_resident_model(
     name: str, places: dict[str, Any], dtype: torch.dtype, weights_of: Callable[[str], Path]
 ) -> None:
@@ -95,6 +96,24 @@ def test_given_a_gpu_when_the_denoiser_is_on_demand_then_only_the_expert_at_work
     assert pipe.vae.device.type == "cuda", "the VAE came last"
 
 
+def test_given_blocks_that_stream_from_the_disk_then_they_make_the_same_video_and_unloading_takes_their_files_away(
+    weights_of: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    case = cases.CASES["wan-t2v-two-experts"]
+    folder = weights_of(case.name)
+    model = open_model(case, folder, Residency(**PLACES[-1]), "cpu")
+
+    frames = cases.frames_of(model, cases.request(case, folder))
+
+    # Tensors of a file are aligned otherwise than the allocator's, and a CPU then rounds other sums: one step of 255.
+    np.testing.assert_allclose(frames.astype(int), cases.stock_frames(case, folder).astype(int), atol=1)
+    assert len(list(tmp_path.glob("revalida-blocks-*"))) == 2, "one folder an expert"
+    assert list(tmp_path.glob("revalida-blocks-*/*.safetensors"))
+    model.unload()
+    assert not list(tmp_path.glob("revalida-blocks-*"))
+
+
 def test_given_a_plan_with_tiled_decoding_when_resumed_without_it_then_refused_for_the_numerics(
     weights_of: Callable[[str], Path],
 ) -> None:
@@ -115,8 +134,10 @@ def test_given_a_plan_then_its_modes_are_taken_over() -> None:
 
     residency = Residency.of(streamed, torch.device("cuda"))
 
+    assert streamed.stream_from_disk, "a quarter of a g5.12xlarge cannot hold both experts"
     assert residency.denoiser == streamed.denoiser.mode
     assert residency.vae == streamed.vae.mode
+    assert residency.from_disk == streamed.stream_from_disk
     assert residency.vae_tiling == streamed.vae_tiling
     assert residency.keep_text_encoder == (streamed.text_encoder.mode == "resident")
 

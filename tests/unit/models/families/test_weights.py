@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from models import registry, tiny
 from models.interface import WeightsError
 from tests.unit.models.families import cases
 
@@ -83,3 +84,14 @@ def test_given_malformed_json_then_the_file_is_named(folder: Path) -> None:
     (folder / "vae" / "config.json").write_text("{")
 
     assert refused_file(folder) == "vae/config.json"
+
+
+def test_given_files_of_the_bf16_variant_alone_then_the_model_is_opened_from_them(tmp_path: Path) -> None:
+    """Mochi-1's repository has both; only these are fetched."""
+    tiny.mochi(tmp_path)
+    for path in tmp_path.rglob("*.safetensors"):
+        path.rename(path.with_name(f"{path.stem}.bf16.safetensors"))
+    model = registry.load("mochi-1", weights_dir=tmp_path)
+
+    model._pipelines.generation(with_image=False)  # type: ignore[attr-defined]
+    model._pipelines.text(with_image=False)  # type: ignore[attr-defined]
