@@ -17,6 +17,8 @@ class Result(BaseModel):
     usd: float
     usd_per_video: float
     on_demand_usd: float
+    mean_s: float
+    mean_compute_s: float
     p50_s: float
     p95_s: float
     p99_s: float
@@ -44,6 +46,8 @@ def measure(policy: str, run: Simulation, arrivals: Arrivals) -> Result:
         usd=meter.usd,
         usd_per_video=meter.usd / count,
         on_demand_usd=meter.on_demand_usd,
+        mean_s=float(np.mean(run.finished_s - arrivals.time_s)),
+        mean_compute_s=(meter.compute_s + meter.load_s + meter.lost_s) / count,
         p50_s=p50_s,
         p95_s=p95_s,
         p99_s=p99_s,
