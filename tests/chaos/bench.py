@@ -24,12 +24,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--frames", type=int, default=33)
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--interval-s", type=float, default=2.0, help="production: 120")
     asked = parser.parse_args()
     cadence = Cadence(interval_s=asked.interval_s, max_overhead=MAX_OVERHEAD)
-    print(tell(measure(request_of(asked.steps), pairs=asked.pairs, cadence=cadence, weights=None), cadence), flush=True)
-    gaps_s = measure_gaps(asked.jobs, num_inference_steps=asked.steps, size="128x128", num_frames=33)
+    request = request_of(asked.steps, asked.frames)
+    print(tell(measure(request, pairs=asked.pairs, cadence=cadence, weights=None), cadence), flush=True)
+    gaps_s = measure_gaps(asked.jobs, num_inference_steps=asked.steps, size="128x128", num_frames=asked.frames)
     gap_s = statistics.median(gaps_s)
     print(
         f"gap between jobs: median {gap_s * 1000:.0f} ms, longest {max(gaps_s) * 1000:.0f} ms of {len(gaps_s)}, "
@@ -37,7 +39,7 @@ def main() -> None:
     )
 
 
-def request_of(steps: int) -> GenerationRequest:
+def request_of(steps: int, frames: int) -> GenerationRequest:
     return GenerationRequest(
         model="wan-mini",
         prompt="a red ball rolls to the left",
@@ -46,7 +48,7 @@ def request_of(steps: int) -> GenerationRequest:
         continuity="cut",
         width=128,
         height=128,
-        num_frames=33,
+        num_frames=frames,
         fps=16,
         num_inference_steps=steps,
         guidance_scale=3.0,
