@@ -103,3 +103,9 @@ bench-simulate: setup ## A million simulated jobs, and the seconds they take
 
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench
+
+# What the API function costs before it does any work.
+.PHONY: bench-api
+
+bench-api: setup ## CPU of a cold import, size of the archive, time of a warm call
+	$(BIN)/python -m tests.contract.bench
