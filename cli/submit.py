@@ -12,7 +12,7 @@ from cli.exits import CliError, Exit, usage
 from cli.files import fetch, target_of
 from cli.request import Parsed, body_of, form_of, read_file, read_prompt
 from cli.session import Session, with_session
-from cli.text import span, usd
+from cli.text import size_of, span, usd
 from cli.waiting import Video, exit_for, finish, follow
 
 _DOING = "Doing"
@@ -192,7 +192,10 @@ def _send(session: Session, path: str, fields: dict[str, Any], *, texts: bool, o
     session.note(_accepted(video))
     ended = follow(session, [video], timeout_s=options["timeout"])
     if options["output"] is not None and exit_for(ended) is Exit.OK:
-        fetch(session, ended[0], "video", target_of(ended[0], "video", options["output"]), force=True)
+        target = target_of(ended[0], "video", options["output"])
+        written = fetch(session, ended[0], "video", target, force=True)
+        session.emit(ended[0], f"{target} ({size_of(written)}), {usd(ended[0]['cost']['actual_usd'])}")
+        return
     if session.as_json:
         session.emit(ended[0])
     finish(session, ended)

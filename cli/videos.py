@@ -60,7 +60,8 @@ def list_videos(
         has_more, after = page["has_more"], page["last_id"]
     table = Table(box=None, pad_edge=False)
     for name in ("id", "status", "model", "size", "seconds", "created (UTC)", "cost", "prompt"):
-        table.add_column(name, no_wrap=True, justify="right" if name in {"seconds", "cost"} else "left")
+        # Only the prompt gives way where the terminal is narrow.
+        table.add_column(name, no_wrap=name != "prompt", justify="right" if name in {"seconds", "cost"} else "left")
     for video in found:
         table.add_row(*_row(video))
     session.emit({"object": "list", "data": found, "has_more": has_more}, table)

@@ -143,7 +143,7 @@ def describe(video: Video) -> str:
     words = [state_of(video)]
     if video["status"] == "queued" and video.get("queue_position"):
         words.append(f"place {video['queue_position']} in the queue")
-    if video["status"] == "in_progress" and video.get("phase") == "denoise":
+    if video["status"] == "in_progress" and video.get("phase") == "denoise" and video["total_steps"]:
         words.append(f"step {video['step']} of {video['total_steps']}")
     elif video["status"] == "in_progress" and video.get("phase"):
         words.append(str(video["phase"]))

@@ -150,7 +150,7 @@ def test_given_wait_when_the_video_ends_well_then_the_file_is_written_and_the_co
 
     assert ended.code == 0, ended.err
     assert (tmp_path / "out.mp4").read_bytes() == b"the video"
-    assert "is completed" in ended.out
+    assert f"{tmp_path / 'out.mp4'} (9 B)" in ended.out
 
 
 def test_given_watch_when_the_video_fails_then_reason_and_code_1(cli: Cli, studio: Studio) -> None:
