@@ -71,7 +71,8 @@ class Doors:
         ]
         for at in range(0, len(details), MAX_ENTRIES):
             # A few at a time, for each starts a function of its own on this machine.
-            self.jobs_of_bus(at_least=len({json.loads(detail)["request_id"] for detail in details[:at]}))
+            if at:
+                self.jobs_of_bus(at_least=len({json.loads(detail)["request_id"] for detail in details[:at]}))
             entries = [
                 {
                     "EventBusName": self._event_bus,
