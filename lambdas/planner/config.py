@@ -35,6 +35,11 @@ class PlannerSettings(BaseSettings):
     launch_reserve_s: float
     warm_windows: Annotated[tuple[WarmWindow, ...], Field(default=())]
 
+    @property
+    def priced_types(self) -> tuple[str, ...]:
+        """The types that cost anything: the local fleet is free, and has no prices to ask for."""
+        return tuple(kind for kind, usd in self.instance_usd_per_hour.items() if usd > 0)
+
 
 def limits(own: PlannerSettings, *, spot_max: int, on_demand_max: int, spot_prices: Mapping[str, float]) -> Limits:
     """The planner's limits; `spot_max` and `on_demand_max` are the groups' own maximum sizes.

@@ -32,7 +32,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     plans = PlanStore(settings().table)
     last = plans.get()
     spot, on_demand = groups.read(settings().asg_name), groups.read(own.on_demand_asg_name)
-    spot_prices = prices.spot_prices(last.prices if last else None, own.instance_usd_per_hour, now_s=now_s)
+    spot_prices = prices.spot_prices(last.prices if last else None, own.priced_types, now_s=now_s)
     by_type = spot_prices.usd_per_hour if spot_prices else {}
     bounds = limits(own, spot_max=spot.max_size, on_demand_max=on_demand.max_size, spot_prices=by_type)
     rate = rate_usd_per_hour(own, by_type, spot, on_demand)

@@ -17,13 +17,14 @@ logger = Logger(child=True)
 def spot_prices(known: SpotPrices | None, types: Iterable[str], *, now_s: float) -> SpotPrices | None:
     """Each type's price in its dearest zone, for the group may launch in any. What is known serves where AWS does not
     answer; None where nothing is known, and on-demand prices have to stand in."""
-    if known is not None and now_s - known.at < PRICES_LAST_S:
+    asked = sorted(types)
+    if not asked or (known is not None and now_s - known.at < PRICES_LAST_S):
         return known
     from botocore.exceptions import BotoCoreError, ClientError  # heavy: only where AWS is asked
 
     try:
         answer = aws.ec2().describe_spot_price_history(
-            InstanceTypes=sorted(types),
+            InstanceTypes=asked,
             ProductDescriptions=["Linux/UNIX"],
             StartTime=datetime.fromtimestamp(now_s, UTC),
         )

@@ -163,6 +163,20 @@ def test_given_an_aws_that_tells_no_spot_prices_then_the_list_price_counts(
     assert (record().spot.desired, record().spot.usd_per_hour) == (1, 4.0)
 
 
+def test_given_a_fleet_that_is_free_then_aws_is_asked_for_no_prices(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(**_: Any) -> Any:
+        raise AssertionError("asked for prices")
+
+    monkeypatch.setenv("REVALIDA_INSTANCE_USD_PER_HOUR", json.dumps({"g5.12xlarge": 0}))
+    monkeypatch.setattr(aws.ec2(), "describe_spot_price_history", asked)
+    given_group()
+    given_jobs(40)
+
+    assert planner({}, context) == {"before": 0, "after": 2}
+
+
 def test_given_price_history_then_the_latest_of_each_zone_and_the_dearest_of_them() -> None:
     def entry(zone: str, hour: int, price: str) -> dict[str, Any]:
         at = datetime(2026, 11, 22, hour, tzinfo=UTC)
