@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import characters, dead_letters, keys, webhooks
+from cli import characters, dead_letters, keys, webhooks, weights
 from cli.batch import batch
 from cli.costs import costs
 from cli.doctor.command import doctor
@@ -38,6 +38,7 @@ app.add_typer(characters.app, name="characters", rich_help_panel="Make")
 app.command(rich_help_panel="Operate")(fleet)
 for name, group in (("keys", keys.app), ("webhooks", webhooks.app), ("dead-letters", dead_letters.app)):
     app.add_typer(group, name=name, rich_help_panel="Operate")
+app.add_typer(weights.app, name="weights", rich_help_panel="Operate")
 app.command(rich_help_panel="Plan")(simulate)
 app.command(rich_help_panel="Operate")(doctor)
 

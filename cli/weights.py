@@ -1,39 +1,37 @@
-"""``revalida weights``: the operator's commands for the models' files in the deployment's bucket.
+"""``revalida weights``: the models' files in the deployment's bucket. For operators: AWS credentials, no API key."""
 
-AWS is reached with the environment's credentials and region, as the AWS command line does.
-"""
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from cli.exits import CliError, Exit, usage
+from cli.group import Commands
+from cli.operator import operating
+from cli.session import Session, with_session
 from jobs import s3_keys
 from models import catalog
 from models.catalog import CatalogError, ModelSpec
 from models.interface import ModelError
-from models.weights.bucket import WeightsBucket
-from models.weights.origins import FolderOrigin, HubOrigin, PullOrigin
-from models.weights.pull import PulledFile
-from models.weights.pull import pull as pull_weights
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+if TYPE_CHECKING:
+    from models.weights.bucket import WeightsBucket
+    from models.weights.pull import PulledFile
+
 GIB = 2**30
 
-app = typer.Typer(help="The models' files: bring them into the bucket, see what is there.", no_args_is_help=True)
-
-Bucket = Annotated[
-    str, typer.Option(envvar="REVALIDA_MEDIA_BUCKET", help="The deployment's media bucket (its output MediaBucket).")
-]
+app = typer.Typer(cls=Commands, help="The models' files in the deployment's bucket.", no_args_is_help=True)
 
 
 @app.command()
+@with_session
 def pull(
-    model: Annotated[str, typer.Argument(help="Model id, as in GET /v1/models.")],
-    bucket: Bucket,
+    session: Session,
+    model: Annotated[str, typer.Argument(help="Model id, as `revalida models` lists them.")],
     folder: Annotated[
         Path | None, typer.Option("--from", help="A local folder in the published layout, instead of the Hub.")
     ] = None,
@@ -41,52 +39,61 @@ def pull(
         Path | None, typer.Option(help="Where each file lies on its way; needs room for the largest, about 10 GiB.")
     ] = None,
 ) -> None:
-    """Brings a model's files into the bucket, from the Hugging Face Hub or a folder; goes on where it was cut short."""
-    try:
-        spec = catalog.get(model)
-    except CatalogError as error:
-        _stop(str(error), EXIT_USAGE)
-    if spec.embedded:
-        _stop(f"{spec.id} is shipped with the code: there is nothing to pull", EXIT_USAGE)
-    _tell_licence(spec)
+    """Bring a model's files into the bucket, from the Hugging Face Hub or a folder; goes on where it was cut short."""
+    from models.weights.origins import FolderOrigin, HubOrigin, PullOrigin
+    from models.weights.pull import pull as pull_weights
+
+    spec = _spec(model)
+    licence = spec.licence
+    session.note(f"{spec.title}: {licence.name}, commercial use {licence.commercial_use} ({licence.url})")
     origin: PullOrigin = FolderOrigin(folder) if folder is not None else HubOrigin(staging=staging)
-    try:
-        manifest = pull_weights(spec, origin, _open(bucket), on_file=_print_file)
-    except (ModelError, OSError) as error:
-        _stop(f"{error}. Nothing of it is offered yet; the same command goes on.", EXIT_FAILED)
-    typer.echo(f"{spec.id}, revision {manifest.revision}: {len(manifest.files)} files, {manifest.bytes / GIB:.2f} GiB")
-    typer.echo("Agents that start from now on offer it.")
+    with _bucket(session) as bucket:
+        manifest = pull_weights(spec, origin, bucket, on_file=lambda file: session.note(_line(file)))
+    told = f"{spec.id}, revision {manifest.revision}: {len(manifest.files)} files, {manifest.bytes / GIB:.2f} GiB."
+    session.emit(manifest.model_dump(mode="json"), f"{told} Agents that start from now on offer it.")
 
 
 @app.command("list")
-def list_weights(bucket: Bucket) -> None:
+@with_session
+def list_weights(session: Session) -> None:
     """Which models' files are in the bucket, whole and ready for the agents."""
-    try:
-        stored = _open(bucket).stored()
-    except ModelError as error:
-        _stop(str(error), EXIT_FAILED)
-    table = Table("model", "revision", "pulled")
+    with _bucket(session) as bucket:
+        stored = bucket.stored()
+    table = Table(box=None, pad_edge=False)
+    for name in ("model", "revision", "pulled"):
+        table.add_column(name, overflow="fold")
     for found in stored:
-        table.add_row(found.model, found.revision, found.written_at.strftime("%Y-%m-%d %H:%M UTC"))
-    Console().print(table)
+        table.add_row(escape(found.model), escape(found.revision), found.written_at.strftime("%Y-%m-%d %H:%M UTC"))
+    rows = [{"model": each.model, "revision": each.revision, "pulled": each.written_at.isoformat()} for each in stored]
+    session.emit({"object": "list", "data": rows}, table if rows else "There are none.")
 
 
-def _open(bucket: str) -> WeightsBucket:
-    import boto3  # half a second that the other commands need not wait
+def _spec(model: str) -> ModelSpec:
+    try:
+        spec = catalog.get(model)
+    except CatalogError as error:
+        raise CliError(str(error), Exit.NOT_FOUND, hint="revalida models") from error
+    if spec.embedded:
+        raise usage(f"{spec.id} is shipped with the code: there is nothing to pull")
+    return spec
 
-    return WeightsBucket(boto3.client("s3"), bucket, root=s3_keys.WEIGHTS)
+
+@contextmanager
+def _bucket(session: Session) -> Iterator["WeightsBucket"]:
+    """The deployment's weights; what goes wrong on the way becomes a CliError."""
+    from models.weights.bucket import WeightsBucket
+    from models.weights.errors import WeightsUnavailable
+
+    hint = "the same command goes on; until it is through, nothing of it is offered"
+    try:
+        with operating(session) as deployment:
+            yield WeightsBucket(deployment.s3, deployment.name("media_bucket"), root=s3_keys.WEIGHTS)
+    except WeightsUnavailable as error:
+        raise CliError(str(error), Exit.UNREACHABLE, hint=hint) from error
+    except (ModelError, OSError) as error:
+        raise CliError(str(error), Exit.REFUSED, hint=hint) from error
 
 
-def _tell_licence(spec: ModelSpec) -> None:
-    licence = spec.licence
-    typer.echo(f"{spec.title}: {licence.name}, commercial use {licence.commercial_use} ({licence.url})")
-
-
-def _print_file(file: PulledFile) -> None:
+def _line(file: "PulledFile") -> str:
     done = "sent" if file.sent else "was there"
-    typer.echo(f"[{file.number}/{file.of}] {file.path} ({file.bytes / GIB:.2f} GiB) {done}")
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(f"revalida weights: {message}", style="red", highlight=False, markup=False)
-    raise typer.Exit(code)
+    return f"[{file.number}/{file.of}] {file.path} ({file.bytes / GIB:.2f} GiB) {done}"

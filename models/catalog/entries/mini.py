@@ -32,7 +32,7 @@ _TEXT = TextEncoderArch(
     ffn=256,
     gated=True,
     tokens=512,
-    parameters=550_000,
+    parameters=532_608,
 )
 _ARCH = ArchSpec(
     text=(_TEXT,),
