@@ -11,12 +11,13 @@ from rich.table import Table
 
 from cli.exits import CliError, Exit, usage
 from cli.files import fetch, target_of
-from cli.session import Session, with_session
+from cli.session import Session, out, with_session
 from cli.submit import Timeout
 from cli.text import how_it_ended, shortened, size_of, span, state_of, style_of, usd, what_to_do, when
 from cli.waiting import finish, follow
 
 PAGE = 100  # the API's most
+MIN_PROMPT, BESIDE_PROMPT = 16, 104  # columns: the prompt gives way where the terminal is narrow
 
 Ids = Annotated[list[str], typer.Argument(metavar="VIDEO_ID...", help="One or more videos.")]
 
@@ -60,16 +61,16 @@ def list_videos(
         has_more, after = page["has_more"], page["last_id"]
     table = Table(box=None, pad_edge=False)
     for name in ("id", "status", "model", "size", "seconds", "created (UTC)", "cost", "prompt"):
-        # Only the prompt gives way where the terminal is narrow.
-        table.add_column(name, no_wrap=name != "prompt", justify="right" if name in {"seconds", "cost"} else "left")
+        table.add_column(name, no_wrap=True, justify="right" if name in {"seconds", "cost"} else "left")
+    room = max(MIN_PROMPT, out().width - BESIDE_PROMPT)
     for video in found:
-        table.add_row(*_row(video))
+        table.add_row(*_row(video, room))
     session.emit({"object": "list", "data": found, "has_more": has_more}, table)
     if has_more and not session.as_json:
         session.note(f"There are more: revalida list --after {after}")
 
 
-def _row(video: dict[str, Any]) -> tuple[str, ...]:
+def _row(video: dict[str, Any], room: int) -> tuple[str, ...]:
     state = state_of(video) if video["status"] != "in_progress" else f"{state_of(video)} {video['progress']}%"
     cost = video["cost"]["actual_usd"]
     return (
@@ -78,9 +79,9 @@ def _row(video: dict[str, Any]) -> tuple[str, ...]:
         video["model"],
         video["size"],
         video["seconds"],
-        when(video["created_at"]),
+        when(video["created_at"])[:16],
         usd(video["cost"]["estimated_usd"] if cost is None else cost),
-        escape(shortened(video["prompt"], 40)),
+        escape(shortened(video["prompt"], room)),
     )
 
 

@@ -1,8 +1,9 @@
 """Record the terminal sessions of docs/cli.md from the real thing: `make docs-cli`, with `make run` running.
 
 Each block between `<!-- session NAME -->` and `<!-- /session -->` is replaced by what the commands of `SESSIONS[NAME]`
-printed; names after the command record only those. They run in an empty folder against the local system, found as the command line itself finds it. In a command,
-`{video}` is the last video that was made; one that ends in `^C` is interrupted once its video is under way.
+printed; names after the command record only those. They run in an empty folder against the local system, found as the
+command line itself finds it. In a command, `{video}` is the last video that was made; one that ends in `^C` is
+interrupted once its video is under way.
 """
 
 import json
