@@ -98,6 +98,8 @@ def prepare_device(slot: SlotSpec) -> str:
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(gpu) for gpu in slot.gpus)
     # GPU peer-to-peer is broken on g5.12xlarge (FACTS): NCCL hangs without this.
     os.environ.setdefault("NCCL_P2P_DISABLE", "1")
+    # OpenMP's threads spin while they wait; on a machine with other work each step then takes several times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
     if slot.gpus:

@@ -44,8 +44,10 @@ class Studio:
     def media_bucket(self) -> str:
         return str(self.stack["media_bucket"])
 
-    def openai(self, **overrides: Any) -> OpenAI:
-        """The unmodified SDK: only base URL and key differ from the hosted API."""
+    def openai(self, **overrides: Any) -> Any:
+        """The unmodified SDK: only base URL and key differ from the hosted API.
+
+        Typed as Any, since the SDK's hints admit the sizes and seconds of the hosted models alone."""
         return OpenAI(**{"base_url": self.api_base, "api_key": self.api_key, **overrides})
 
     def aws(self, service: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_every_format_gives_a_receipt_and_its_videos(studio: Studio, tmp_path: P
         assert len(entries) == (2 if name == "list.json" else 1)
         for entry in entries:
             key = f"{prefix}/{name}.{entry['line']}.mp4"
-            content = wait_until(lambda key=key: read_object(studio, key), timeout_s=300, what=key)
+            content = wait_until(partial(read_object, studio, key), timeout_s=300, what=key)
             assert decode(content).size == "128x128"
 
 
@@ -78,7 +79,7 @@ def test_broken_line_is_rejected_alone_with_its_number_and_reason(studio: Studio
     assert entries[2]["error"]["param"] == "prompt"
     for line in (1, 5):
         key = f"{prefix}/mixed.jsonl.{line}.mp4"
-        wait_until(lambda key=key: read_object(studio, key), timeout_s=120, what=key)
+        wait_until(partial(read_object, studio, key), timeout_s=120, what=key)
 
 
 def test_same_object_delivered_twice_makes_one_job(studio: Studio, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_given_the_functions_when_deployed_then_each_has_what_its_settings_ask_f
     profile: str, request: pytest.FixtureRequest
 ) -> None:
     from jobs.settings import Settings
-    from lambdas.planner.handler import PlannerSettings
+    from lambdas.planner.config import PlannerSettings
     from lambdas.sweeper.handler import SweeperSettings
 
     synthesis: Synthesis = request.getfixturevalue(profile)

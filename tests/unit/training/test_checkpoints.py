@@ -1,6 +1,8 @@
 """What is shipped: layouts that the stock classes read, within the size that a repository bears."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,20 +21,22 @@ def size(name: str) -> int:
     return sum(file.stat().st_size for file in (CHECKPOINTS / name).rglob("*") if file.is_file())
 
 
-def test_given_the_checkpoints_when_weighed_then_they_keep_to_their_budgets():
+def test_given_the_checkpoints_when_weighed_then_they_keep_to_their_budgets() -> None:
     assert size("wan-mini") <= 30 * MEGABYTE
     assert sum(size(folder.name) for folder in CHECKPOINTS.iterdir()) <= 90 * MEGABYTE
 
 
 @pytest.mark.parametrize(("name", "kind"), [("wan-mini", WanPipeline), ("wan-mini-i2v", WanImageToVideoPipeline)])
-def test_given_a_stock_checkpoint_when_loaded_then_it_has_two_different_experts_and_a_boundary(name, kind):
+def test_given_a_stock_checkpoint_when_loaded_then_it_has_two_different_experts_and_a_boundary(
+    name: str, kind: Any
+) -> None:
     pipe = kind.from_pretrained(CHECKPOINTS / name, torch_dtype=torch.float32)
     assert pipe.config.boundary_ratio == (0.875 if name == "wan-mini" else 0.9)
     first, second = (model.proj_out.weight for model in (pipe.transformer, pipe.transformer_2))
     assert not torch.equal(first, second)
 
 
-def test_given_the_multi_shot_checkpoint_when_read_then_every_expert_has_original_names():
+def test_given_the_multi_shot_checkpoint_when_read_then_every_expert_has_original_names() -> None:
     folder = CHECKPOINTS / "holocine-mini"
     for variant in ("full", "sparse"):
         for noise in ("high", "low"):
@@ -43,7 +47,7 @@ def test_given_the_multi_shot_checkpoint_when_read_then_every_expert_has_origina
     assert index["boundary_ratio"] == 0.875
 
 
-def test_given_a_prompt_when_wan_mini_makes_a_clip_then_the_background_is_the_one_asked_for():
+def test_given_a_prompt_when_wan_mini_makes_a_clip_then_the_background_is_the_one_asked_for() -> None:
     pipe = WanPipeline.from_pretrained(CHECKPOINTS / "wan-mini", torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     clip = text_to_video(pipe, ["um quadrado vermelho indo para a direita em um fundo azul"], frames=17)[0]
@@ -51,14 +55,14 @@ def test_given_a_prompt_when_wan_mini_makes_a_clip_then_the_background_is_the_on
     assert read_clip(clip).background == "blue"
 
 
-def test_given_a_model_card_when_figures_are_written_then_only_they_change(tmp_path):
+def test_given_a_model_card_when_figures_are_written_then_only_they_change(tmp_path: Path) -> None:
     card = tmp_path / "README.md"
     card.write_text("above\n<!-- figures -->\nold\n<!-- /figures -->\nbelow\n", "utf-8")
     write_figures(card, "new")
     assert card.read_text("utf-8") == "above\n<!-- figures -->\nnew\n<!-- /figures -->\nbelow\n"
 
 
-def test_given_a_card_without_a_place_for_figures_when_written_then_it_is_refused(tmp_path):
+def test_given_a_card_without_a_place_for_figures_when_written_then_it_is_refused(tmp_path: Path) -> None:
     card = tmp_path / "README.md"
     card.write_text("nothing here\n", "utf-8")
     with pytest.raises(ValueError, match="no place"):

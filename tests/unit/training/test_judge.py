@@ -1,5 +1,7 @@
 """The judge against clips whose content is known, because they were drawn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,14 +11,16 @@ from training.world.palette import COLOUR_NAMES, MOTIONS, SHAPES, SPINNING_SHAPE
 from training.world.scene import Figure, Scene, Story, random_scene, random_story
 
 
-def scene(colour="red", shape="square", motion="right", background="blue", gradient=False) -> Scene:
+def scene(
+    colour: str = "red", shape: str = "square", motion: str = "right", background: str = "blue", gradient: bool = False
+) -> Scene:
     figure = Figure(colour=colour, shape=shape, motion=motion)
     return Scene(figures=(figure,), background=background, gradient=gradient)
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
 @pytest.mark.parametrize("frames", [17, 33])
-def test_given_a_drawn_motion_when_read_then_every_shape_that_shows_it_is_named_right(motion, frames):
+def test_given_a_drawn_motion_when_read_then_every_shape_that_shows_it_is_named_right(motion: Any, frames: int) -> None:
     shapes = SPINNING_SHAPES if motion == "spin" else SHAPES
     asked = [scene(shape=shape, motion=motion) for shape in shapes]
     clips = draw_scenes(asked, frames, 128, 128, seed=frames)
@@ -25,7 +29,7 @@ def test_given_a_drawn_motion_when_read_then_every_shape_that_shows_it_is_named_
 
 @pytest.mark.parametrize("background", COLOUR_NAMES)
 @pytest.mark.parametrize("gradient", [False, True])
-def test_given_every_colour_on_a_background_when_read_then_both_are_named_right(background, gradient):
+def test_given_every_colour_on_a_background_when_read_then_both_are_named_right(background: Any, gradient: Any) -> None:
     asked = [scene(colour=c, background=background, gradient=gradient) for c in COLOUR_NAMES if c != background]
     readings = [read_clip(clip) for clip in draw_scenes(asked, 17, 128, 128, seed=1)]
     assert {(r.background, r.gradient) for r in readings} == {(background, gradient)}
@@ -33,14 +37,15 @@ def test_given_every_colour_on_a_background_when_read_then_both_are_named_right(
 
 
 @pytest.mark.parametrize("size", [(96, 160), (160, 96)])
-def test_given_random_scenes_in_other_sizes_when_judged_then_all_are_right(size):
+def test_given_random_scenes_in_other_sizes_when_judged_then_all_are_right(size: Any) -> None:
     rng = np.random.default_rng(7)
     asked = [random_scene(rng, two_figures_share=0.5) for _ in range(12)]
-    clips = draw_scenes(asked, 33, *size, seed=8)
+    height, width = size
+    clips = draw_scenes(asked, 33, height, width, seed=8)
     assert all(judge(s, read_clip(clip)).all_right for s, clip in zip(asked, clips, strict=True))
 
 
-def test_given_sensor_noise_when_judged_then_the_verdicts_stand():
+def test_given_sensor_noise_when_judged_then_the_verdicts_stand() -> None:
     rng = np.random.default_rng(3)
     asked = [random_scene(rng) for _ in range(12)]
     clips = draw_scenes(asked, 33, 128, 128, seed=4).astype(float)
@@ -57,7 +62,9 @@ def test_given_sensor_noise_when_judged_then_the_verdicts_stand():
         ({"motion": "left"}, {"motion"}),
     ],
 )
-def test_given_one_attribute_drawn_otherwise_when_judged_then_that_attribute_alone_fails(change, wrong):
+def test_given_one_attribute_drawn_otherwise_when_judged_then_that_attribute_alone_fails(
+    change: Any, wrong: Any
+) -> None:
     asked = scene()
     drawn = scene(**change)
     verdict = judge(asked, read_clip(draw_scenes([drawn], 33, 128, 128, seed=2)[0]))
@@ -65,29 +72,29 @@ def test_given_one_attribute_drawn_otherwise_when_judged_then_that_attribute_alo
     assert failed == wrong
 
 
-def test_given_a_second_shape_nobody_asked_for_when_judged_then_it_is_not_all_right():
+def test_given_a_second_shape_nobody_asked_for_when_judged_then_it_is_not_all_right() -> None:
     asked = scene()
     extra = Figure(colour="green", shape="star", motion="still")
     drawn = Scene(figures=(*asked.figures, extra), background=asked.background, gradient=False)
     assert not judge(asked, read_clip(draw_scenes([drawn], 17, 128, 128, seed=2)[0])).all_right
 
 
-def test_given_an_empty_background_when_read_then_no_figure_is_seen():
+def test_given_an_empty_background_when_read_then_no_figure_is_seen() -> None:
     reading = read_clip(np.full((17, 128, 128, 3), (41, 89, 224), dtype=np.uint8))
     assert (reading.background, reading.figures) == ("blue", ())
 
 
-def test_given_frames_of_another_type_when_read_then_it_is_refused():
+def test_given_frames_of_another_type_when_read_then_it_is_refused() -> None:
     with pytest.raises(ValueError, match="uint8"):
         read_clip(np.zeros((17, 128, 128, 3), dtype=np.float32))
 
 
-def _story_frames(story: Story, starts: list[int], frames: int) -> np.ndarray:
+def _story_frames(story: Story, starts: list[int], frames: int) -> Any:
     clips = lay_out_stories([story], starts, frames, 128, 128, np.random.default_rng(5))
     return to_frames(draw(clips, 128, 128)[0])[0]
 
 
-def test_given_a_drawn_story_when_judged_then_every_shot_is_right_and_the_character_the_same():
+def test_given_a_drawn_story_when_judged_then_every_shot_is_right_and_the_character_the_same() -> None:
     rng = np.random.default_rng(11)
     for shots, starts, frames in ((2, [0, 25], 49), (4, [0, 21, 41, 61], 81)):
         story = random_story(rng, shots)
@@ -96,7 +103,7 @@ def test_given_a_drawn_story_when_judged_then_every_shot_is_right_and_the_charac
         assert all(shot.all_right for shot in verdict.shots)
 
 
-def test_given_a_story_that_changes_its_character_when_judged_then_the_character_is_not_the_same():
+def test_given_a_story_that_changes_its_character_when_judged_then_the_character_is_not_the_same() -> None:
     story = Story(shots=(scene(), scene(motion="up")))
     other = Story(shots=(scene(), scene(colour="green", motion="up")))
     shots = draw_scenes([shot.shots[0] for shot in (story, Story(shots=other.shots[1:]))], 25, 128, 128, seed=6)

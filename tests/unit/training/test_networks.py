@@ -1,5 +1,7 @@
 """The training passes compute what the stock classes compute at inference."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -27,7 +29,7 @@ PROMPT = (
 
 
 @pytest.fixture
-def denoiser():
+def denoiser() -> Any:
     torch.manual_seed(0)
     model = build_transformer(SIZE).eval()
     torch.nn.init.normal_(model.proj_out.weight, std=0.1)
@@ -35,7 +37,7 @@ def denoiser():
 
 
 @torch.no_grad()
-def test_given_a_clip_when_coded_whole_then_it_equals_the_stock_chunked_coding():
+def test_given_a_clip_when_coded_whole_then_it_equals_the_stock_chunked_coding() -> None:
     torch.manual_seed(0)
     vae = build_autoencoder().eval()
     for parameter in vae.parameters():
@@ -50,7 +52,9 @@ def test_given_a_clip_when_coded_whole_then_it_equals_the_stock_chunked_coding()
 
 @torch.no_grad()
 @pytest.mark.parametrize("padded_length", [64, 512])
-def test_given_padded_text_when_one_pad_stands_for_all_then_it_equals_the_stock_forward(denoiser, padded_length):
+def test_given_padded_text_when_one_pad_stands_for_all_then_it_equals_the_stock_forward(
+    denoiser: Any, padded_length: int
+) -> None:
     latents, sigma = torch.randn(2, 16, 3, 4, 6), torch.tensor([0.3, 0.9])
     text = torch.zeros(2, padded_length, 128)
     lengths = torch.tensor([5, 9])
@@ -63,7 +67,9 @@ def test_given_padded_text_when_one_pad_stands_for_all_then_it_equals_the_stock_
 
 @torch.no_grad()
 @pytest.mark.parametrize("sparse", [False, True])
-def test_given_a_two_shot_prompt_when_trained_on_then_attention_equals_that_of_the_holocine_family(denoiser, sparse):
+def test_given_a_two_shot_prompt_when_trained_on_then_attention_equals_that_of_the_holocine_family(
+    denoiser: Any, sparse: bool
+) -> None:
     tokenizer = build_tokenizer()
     ids = tokenizer(PROMPT).input_ids
     markers = [tokenizer.convert_tokens_to_ids(marker) for marker in (SHOTS_MARKER, CUT_MARKER)]

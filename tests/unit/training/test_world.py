@@ -8,7 +8,7 @@ from training.world.palette import COLOURS
 from training.world.scene import Figure, Scene, random_scene, random_story
 
 
-def test_given_a_circle_when_drawn_then_its_area_and_colours_are_those_of_geometry():
+def test_given_a_circle_when_drawn_then_its_area_and_colours_are_those_of_geometry() -> None:
     scene = Scene(figures=(Figure(colour="red", shape="circle", motion="still"),), background="white", gradient=False)
     clips = lay_out([scene], 1, 128, 128, np.random.default_rng(0))
     video, covered = draw(clips, 128, 128)
@@ -19,7 +19,7 @@ def test_given_a_circle_when_drawn_then_its_area_and_colours_are_those_of_geomet
     assert torch.allclose((video[0, :, 0, 0, 0] + 1) / 2, torch.tensor(COLOURS["white"]), atol=1e-5)
 
 
-def test_given_random_scenes_when_drawn_then_no_figure_touches_the_border_or_another_figure():
+def test_given_random_scenes_when_drawn_then_no_figure_touches_the_border_or_another_figure() -> None:
     rng = np.random.default_rng(1)
     scenes = [random_scene(rng, two_figures_share=0.6) for _ in range(40)]
     clips = lay_out(scenes, 33, 96, 160, rng)
@@ -33,14 +33,14 @@ def test_given_random_scenes_when_drawn_then_no_figure_touches_the_border_or_ano
     assert bool((distance[two] > 0.7 * reach[two]).all())
 
 
-def test_given_the_same_seed_when_laid_out_twice_then_the_clips_are_equal():
+def test_given_the_same_seed_when_laid_out_twice_then_the_clips_are_equal() -> None:
     scenes = [random_scene(np.random.default_rng(2)) for _ in range(4)]
     first = lay_out(scenes, 17, 128, 128, np.random.default_rng(3))
     second = lay_out(scenes, 17, 128, 128, np.random.default_rng(3))
     assert torch.equal(first.motion, second.motion)
 
 
-def test_given_a_story_when_laid_out_then_the_character_keeps_its_size_and_cuts_at_the_starts():
+def test_given_a_story_when_laid_out_then_the_character_keeps_its_size_and_cuts_at_the_starts() -> None:
     story = random_story(np.random.default_rng(4), 3)
     clips = lay_out_stories([story], [0, 17, 33], 49, 128, 128, np.random.default_rng(5))
     backgrounds = clips.background[0, :, 0]
