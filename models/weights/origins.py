@@ -74,13 +74,13 @@ class HubOrigin:
 
     def listing(self, source: WeightsSource) -> Listing:
         """The commit that the source's revision names now."""
-        import httpx
+        import httpx2  # what huggingface_hub speaks HTTP with
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError
 
         try:
             info = HfApi(endpoint=self._endpoint).model_info(source.repo, revision=source.revision, files_metadata=True)
-        except (HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
+        except (HfHubHTTPError, httpx2.HTTPError, ConnectionError) as error:
             raise WeightsUnavailable(f"{source.repo}@{source.revision} on the Hub: {error}") from error
         if info.sha is None:
             raise WeightsUnavailable(f"{source.repo}: the Hub names no commit for {source.revision}")
@@ -91,14 +91,14 @@ class HubOrigin:
 
     @contextmanager
     def content(self, source: WeightsSource, commit: str | None, path: str) -> Iterator[Path]:
-        import httpx
+        import httpx2  # what huggingface_hub speaks HTTP with
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
         with TemporaryDirectory(dir=self._staging, prefix="revalida-pull-") as folder:
             try:
                 found = hf_hub_download(source.repo, path, revision=commit, local_dir=folder, endpoint=self._endpoint)
-            except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, ConnectionError) as error:
+            except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, ConnectionError) as error:
                 raise WeightsUnavailable(f"{source.repo}/{path} on the Hub: {error}") from error
             except OSError as error:
                 if DiskFull.is_meant_by(error):
