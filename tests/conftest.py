@@ -12,6 +12,7 @@ settings.load_profile("steady")
 SYSTEM_TESTS = ("tests/e2e/", "tests/chaos/")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs all that needs the whole local system, one after the other; else a file stays together."""
     for item in items:
