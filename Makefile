@@ -42,10 +42,11 @@ run: setup ## Start the whole system on this machine (PORT=8080); Ctrl-C stops i
 	@exec $(BIN)/python -m local
 
 test: setup ## All tests: unit, template, import rules, end-to-end, a short chaos run
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
+	$(BIN)/python -m pytest tests/e2e tests/chaos
 
 test-unit: setup ## The tests that need no running system
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/e2e --ignore=tests/chaos
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
 
 test-e2e: setup ## The tests against the running local system
 	$(BIN)/python -m pytest tests/e2e
