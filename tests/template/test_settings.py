@@ -76,8 +76,9 @@ def test_given_both_profiles_when_synthesised_then_only_what_the_settings_switch
             "AWS::Events::Archive": 1,
             # fleet.flow_logs: the flow log, its log group, its role
             "AWS::EC2::FlowLog": 1,
-            # fleet.on_demand: its group
+            # fleet.on_demand: its group, and the hook that lets it drain
             "AWS::AutoScaling::AutoScalingGroup": 1,
+            "AWS::AutoScaling::LifecycleHook": 1,
             # fleet.suspend_az_rebalance: calls, their function, and the role and log group of calls and function
             "Custom::AWS": 2,
             "AWS::Lambda::Function": 1,

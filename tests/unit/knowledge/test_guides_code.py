@@ -106,7 +106,11 @@ def test_given_a_python_command_when_looked_up_then_its_module_exists(where: str
 )
 def test_given_a_revalida_command_when_looked_up_then_it_and_its_options_exist(where: str, words: list[str]) -> None:
     arguments = words[1:] if words[0] == "revalida" else words[3:]
-    command = get_command(app).commands[arguments[0]]  # type: ignore[attr-defined]
+    command: Any = get_command(app)
+    for word in arguments:
+        if not hasattr(command, "commands"):
+            break
+        command = command.commands[word]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= known, where
 
