@@ -20,7 +20,7 @@ export OMP_NUM_THREADS ?= 2
 # ... and let its threads sleep, not spin, while they wait: the machine has other work.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help setup run test test-unit test-e2e lint synth deploy agent docs-gen clean-local
+.PHONY: help setup run test test-unit test-chaos test-e2e lint synth deploy agent docs-gen clean-local
 
 help: ## What there is to make
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,12 +41,16 @@ $(NODE_STAMP): package.json package-lock.json
 run: setup ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
 	@exec $(BIN)/python -m local
 
-test: setup ## All tests: unit, template, import rules, end-to-end, a short chaos run
+test: setup ## All tests but tests/chaos: unit, template, import rules, end-to-end
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
-	$(BIN)/python -m pytest tests/e2e tests/chaos
+	$(BIN)/python -m pytest tests/e2e
 
 test-unit: setup ## The tests that need no running system
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
+
+# Not in `make test` yet: its short run has not been shown to end within three minutes on two cores.
+test-chaos: setup ## Agents killed, paused and starved against a local AWS, and a short chaos run
+	$(BIN)/python -m pytest tests/chaos
 
 test-e2e: setup ## The tests against the running local system
 	$(BIN)/python -m pytest tests/e2e
