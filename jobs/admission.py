@@ -77,7 +77,13 @@ class Admission:
 
     def runnable(self, spec: ModelSpec) -> Runnable:
         """Whether the fleet can run the model at its defaults."""
-        return self.verdict(spec, Work.default(spec)).runnable
+        return self.typical(spec)[0]
+
+    def typical(self, spec: ModelSpec) -> tuple[Runnable, Estimate]:
+        """Whether the fleet can run the model at its defaults, and what that takes."""
+        work = Work.default(spec)
+        verdict = self.verdict(spec, work)
+        return verdict.runnable, _predict(spec, work, verdict.option)
 
     def verdict(self, spec: ModelSpec, work: Work) -> Verdict:
         """Looks at each kind of instance, those with known prices first."""
@@ -156,8 +162,11 @@ def _price(offer: Offer | None, slot: Slot) -> float | None:
 
 def predict(request: VideoRequest, option: Option) -> Estimate:
     """What the request takes on that slot."""
-    spec = catalog.get(request.model)
-    predicted = estimate.estimate(spec, work_of(request), option.slot, usd_per_hour=option.usd_per_hour, loaded=False)
+    return _predict(catalog.get(request.model), work_of(request), option)
+
+
+def _predict(spec: ModelSpec, work: Work, option: Option) -> Estimate:
+    predicted = estimate.estimate(spec, work, option.slot, usd_per_hour=option.usd_per_hour, loaded=False)
     return Estimate(
         slot=option.slot.name,
         seconds=predicted.compute_s,

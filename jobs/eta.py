@@ -20,6 +20,14 @@ def eta_seconds(job: Job, *, ahead: int, slots: int, now: float) -> float | None
     return wait_s + job.estimate.load_s + job.estimate.seconds + (0.0 if slots else job.estimate.boot_s)
 
 
+def work_left_s(job: Job) -> float:
+    """Slot-seconds that a queued job needs: all that was predicted, or what comes after its checkpoint."""
+    if job.estimate is None:
+        return 0.0
+    left = 1.0 - job.checkpoint_step / job.total_steps if job.total_steps else 1.0
+    return job.estimate.seconds * max(0.0, left)
+
+
 def remaining_s(job: Job, now: float) -> float | None:
     """Seconds a running job still needs: by this attempt's own pace once it has one, by the estimate before."""
     attempt = job.attempts[-1]

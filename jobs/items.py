@@ -48,6 +48,11 @@ def plan_key() -> dict[str, str]:
     return {"pk": "FLEET", "sk": "PLAN"}
 
 
+def sample_key(at: float) -> dict[str, str]:
+    """The fleet's history: one sample a minute, in order of time."""
+    return {"pk": "FLEET_HISTORY", "sk": f"{int(at // 60 * 60):012d}"}
+
+
 def key_of_owner(owner: str, key_id: str) -> dict[str, str]:
     return {"pk": f"KEYS#{owner}", "sk": f"KEY#{key_id}"}
 

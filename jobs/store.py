@@ -108,11 +108,15 @@ class JobStore:
         order: Order = "desc",
         status: State | None = None,
         model: str | None = None,
+        text: str | None = None,
     ) -> Page:
-        """One owner's jobs in order of creation, from after the job `after`. Pages do not shift when jobs arrive."""
+        """One owner's jobs in order of creation, from after the job `after`. Pages do not shift when jobs arrive.
+
+        `text` is looked for in prompts, metadata and ids, in any case."""
         found: list[Job] = []
         for job in self._owned(owner, after=after, order=order, page=limit + 1):
-            if (status is None or job.status is status) and (model is None or job.model == model):
+            wanted = (status is None or job.status is status) and (model is None or job.model == model)
+            if wanted and (not text or _mentions(job, text.casefold())):
                 found.append(job)
             if len(found) > limit:
                 break
@@ -304,6 +308,11 @@ class JobStore:
             # The SDK repeats a write whose answer was lost: the repeat fails although the first one landed.
             return self._find(new.id) == new
         return True
+
+
+def _mentions(job: Job, text: str) -> bool:
+    texts = (job.id, job.request.prompt, *(shot.prompt for shot in job.request.shots), *job.request.metadata.values())
+    return any(text in each.casefold() for each in texts)
 
 
 def _put(table: str, item: items.Item, *, now: float | None) -> Any:

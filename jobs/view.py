@@ -112,6 +112,7 @@ class VideoView(_Shown):
     queue_position: int | None = None
     eta_seconds: int | None = None
     cost: CostView
+    seconds_by_phase: dict[str, float]
     attempts: tuple[AttemptView, ...] = ()
     outputs: OutputsView | None = None
 
@@ -157,6 +158,7 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         queue_position=queue_position,
         eta_seconds=_whole(eta_seconds),
         cost=CostView(estimated_usd=None if job.estimate is None else job.estimate.cost_usd, actual_usd=job.cost_usd),
+        seconds_by_phase=job.seconds_by_phase,
         attempts=_attempts(job),
         outputs=_outputs(job),
     )

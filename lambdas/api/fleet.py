@@ -1,17 +1,23 @@
 """`/v1/fleet`: what works now, and what waits."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from aws_lambda_powertools.event_handler import Response
 
+from jobs import clock
+from jobs.eta import work_left_s
+from jobs.fleet_history import MAX_POINTS, FleetHistory, thinned
 from jobs.fleet_plan import PlanStore
+from jobs.job import Job
 from jobs.settings import settings
 from jobs.states import State
 from lambdas import services
 from lambdas.api.auth import owner_of
 from lambdas.api.http import answer
+from lambdas.api.query import history_hours
 from lambdas.api.routing import new_router
-from lambdas.api.views import FleetView
+from lambdas.api.views import FleetHistoryView, FleetView
 
 router = new_router()
 
@@ -21,14 +27,33 @@ def fleet() -> Response[str]:
     """Instances, slots, loaded models, backlog, the planner's decision and the month's spend."""
     owner_of(router.current_event)
     plan = PlanStore(settings().table).get()
+    queued = list(services.store().in_state(State.QUEUED))
     view = FleetView(
         instances=services.fleet().instances(),
-        queued=_by_model(State.QUEUED),
-        running=_by_model(State.IN_PROGRESS),
+        queued=_by_model(queued),
+        running=_by_model(services.store().in_state(State.IN_PROGRESS)),
+        backlog_seconds=_backlog_s(queued),
         plan=plan.shown() if plan else None,
     )
     return answer(view.model_dump(mode="json"))
 
 
-def _by_model(state: State) -> dict[str, int]:
-    return dict(Counter(job.model for job in services.store().in_state(state)))
+@router.get("/v1/fleet/history")
+def history() -> Response[str]:
+    """Queue, slots and spend over the last hours."""
+    event = router.current_event
+    owner_of(event)
+    hours = history_hours(event.query_string_parameters)
+    samples = FleetHistory(settings().table).since(clock.now() - hours * 3600)
+    return answer(FleetHistoryView(data=thinned(samples, MAX_POINTS)).model_dump(mode="json"))
+
+
+def _by_model(jobs: Iterable[Job]) -> dict[str, int]:
+    return dict(Counter(job.model for job in jobs))
+
+
+def _backlog_s(queued: Iterable[Job]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for job in queued:
+        found[job.model] = round(found.get(job.model, 0.0) + work_left_s(job), 3)
+    return found

@@ -59,5 +59,6 @@ def estimate() -> Response[str]:
 
 
 def _shown(spec: catalog.ModelSpec) -> dict[str, Any]:
-    verdict = services.admission().runnable(spec)
-    return model_view(spec, runnable=verdict.runnable, reason=verdict.reason).model_dump(mode="json")
+    verdict, predicted = services.admission().typical(spec)
+    view = model_view(spec, runnable=verdict.runnable, reason=verdict.reason, predicted=predicted)
+    return view.model_dump(mode="json")

@@ -17,10 +17,12 @@ from jobs.states import State
 from jobs.uploads import UploadBody, UploadView
 from jobs.view import VideoView
 from lambdas.api.openapi_admin import BODIES, SHOWN, whole
-from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
+from lambdas.api.query import DEFAULT_LIMIT, MAX_HISTORY_H, MAX_LIMIT, MAX_SEARCH_CHARS
 from lambdas.api.views import (
+    ContentView,
     ErrorView,
     EstimateView,
+    FleetHistoryView,
     FleetView,
     ModelListView,
     ModelView,
@@ -33,8 +35,10 @@ _SHOWN: tuple[type[BaseModel], ...] = (
     CharacterDeletedView,
     CharacterListView,
     CharacterView,
+    ContentView,
     ErrorView,
     EstimateView,
+    FleetHistoryView,
     FleetView,
     ModelListView,
     ModelView,
@@ -123,6 +127,9 @@ def _paths() -> dict[str, Any]:
             "get": _operation("retrieveModel", "One model", ModelView, (401, 404), [_parameter("model_id", "path")])
         },
         "/v1/fleet": {"get": _operation("fleet", "Instances and backlog", FleetView, (401,))},
+        "/v1/fleet/history": {
+            "get": _operation("fleetHistory", "The fleet over time", FleetHistoryView, (400, 401), [_hours()])
+        },
         "/v1/openapi.json": {"get": _description()},
     }
 
@@ -189,9 +196,10 @@ def _content() -> dict[str, Any]:
     variant = _parameter("variant", "query", {"type": "string", "enum": list(ASSETS), "default": "video"})
     return {
         "operationId": "videoContent",
-        "summary": "The finished file, by a redirect to a signed URL",
+        "summary": "The finished file, by a redirect to a signed URL, or as signed URLs (`Accept: application/json`)",
         "parameters": [_video_id(), variant],
         "responses": {
+            "200": _json_response("To `Accept: application/json`: the signed URLs", "ContentView"),
             "302": {"description": "`Location` is the file, for an hour"},
             **_error_responses((400, 401, 404)),
         },
@@ -221,7 +229,12 @@ def _list_query() -> list[dict[str, Any]]:
         _parameter("order", "query", {"type": "string", "enum": ["asc", "desc"], "default": "desc"}),
         _parameter("status", "query", {"type": "string", "enum": [str(state) for state in State]}),
         _parameter("model", "query"),
+        _parameter("text", "query", {"type": "string", "maxLength": MAX_SEARCH_CHARS}),
     ]
+
+
+def _hours() -> dict[str, Any]:
+    return _parameter("hours", "query", {"type": "integer", "minimum": 1, "maximum": MAX_HISTORY_H, "default": 24})
 
 
 def _video_id() -> dict[str, Any]:

@@ -12,6 +12,8 @@ from jobs.store import Order
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
+MAX_SEARCH_CHARS = 200
+MAX_HISTORY_H = 168
 MAX_WAIT_S = 25  # the function has 29 s, API Gateway 30
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})(?![0-9])", re.IGNORECASE)
 
@@ -24,6 +26,7 @@ class ListQuery(NamedTuple):
     order: Order
     status: State | None
     model: str | None
+    text: str | None
 
 
 def list_query(query: Mapping[str, str]) -> ListQuery:
@@ -38,6 +41,7 @@ def list_query(query: Mapping[str, str]) -> ListQuery:
         _order(query.get("order", "desc")),
         _status(query.get("status")),
         query.get("model"),
+        _text(query.get("text")),
     )
 
 
@@ -63,6 +67,15 @@ def _only(query: Mapping[str, str], known: Iterable[str]) -> None:
     if unknown:
         name = min(unknown)[:60]
         raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+def history_hours(query: Mapping[str, str]) -> int:
+    """How far back the fleet's history is asked for. Raises RequestError."""
+    _only(query, ("hours",))
+    text = query.get("hours", "24")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= MAX_HISTORY_H):
+        raise RequestError(f"Invalid 'hours': a number from 1 to {MAX_HISTORY_H}.", param="hours")
+    return int(text)
 
 
 def page_query(query: Mapping[str, str]) -> tuple[str | None, int]:
@@ -93,6 +106,12 @@ def _status(text: str | None) -> State | None:
     if text not in set(State):
         raise RequestError(f"Invalid 'status': one of {', '.join(State)}.", param="status")
     return State(text)
+
+
+def _text(text: str | None) -> str | None:
+    if text is not None and len(text) > MAX_SEARCH_CHARS:
+        raise RequestError(f"Invalid 'text': at most {MAX_SEARCH_CHARS} characters.", param="text")
+    return text
 
 
 def prefer_wait(header: str) -> int:

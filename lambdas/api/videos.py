@@ -19,6 +19,7 @@ from lambdas.api.auth import caller, owner_of
 from lambdas.api.http import Body, answer, read_body
 from lambdas.api.query import list_query, prefer_wait, variant
 from lambdas.api.routing import new_router
+from lambdas.api.views import ContentView
 
 router = new_router()
 logger = Logger(child=True)
@@ -61,7 +62,13 @@ def list_videos() -> Response[str]:
     owner = owner_of(event)
     query = list_query(event.query_string_parameters)
     page = services.store().list(
-        owner, after=query.after, limit=query.limit, order=query.order, status=query.status, model=query.model
+        owner,
+        after=query.after,
+        limit=query.limit,
+        order=query.order,
+        status=query.status,
+        model=query.model,
+        text=query.text,
     )
     data = [video_view(job).model_dump(mode="json") for job in page.jobs]
     return answer(
@@ -84,7 +91,7 @@ def retrieve(video_id: str) -> Response[str]:
 
 @router.get("/v1/videos/<video_id>/content")
 def content(video_id: str) -> Response[str]:
-    """302 to the file, signed for an hour."""
+    """302 to the file, signed for an hour; to `Accept: application/json` the signed URLs themselves."""
     event = router.current_event
     job = services.store().get(video_id, owner=owner_of(event))
     kind = variant(event.query_string_parameters)
@@ -93,16 +100,24 @@ def content(video_id: str) -> Response[str]:
         raise RequestError(message, code="video_not_ready")
     key: str = getattr(job.outputs, kind)
     name = f"{job.id}.{key.rpartition('.')[2]}"
-    url = aws.s3().generate_presigned_url(
+    url = _signed(job.outputs.bucket, key, f'inline; filename="{name}"')
+    if event.headers.get("accept", "").startswith("application/json"):
+        view = ContentView(
+            variant=kind,
+            url=url,
+            download_url=_signed(job.outputs.bucket, key, f'attachment; filename="{name}"'),
+            expires_at=int(clock.now()) + URL_LIFETIME_S,
+        )
+        return answer(view.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+    return Response(status_code=302, headers={"Location": url, "Cache-Control": "no-store"}, body="")
+
+
+def _signed(bucket: str, key: str, disposition: str) -> str:
+    return aws.s3().generate_presigned_url(
         "get_object",
-        Params={
-            "Bucket": job.outputs.bucket,
-            "Key": key,
-            "ResponseContentDisposition": f'inline; filename="{name}"',
-        },
+        Params={"Bucket": bucket, "Key": key, "ResponseContentDisposition": disposition},
         ExpiresIn=URL_LIFETIME_S,
     )
-    return Response(status_code=302, headers={"Location": url, "Cache-Control": "no-store"}, body="")
 
 
 @router.delete("/v1/videos/<video_id>")

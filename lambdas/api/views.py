@@ -5,7 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from jobs.fleet import Instance
+from jobs.fleet_history import Sample
 from jobs.fleet_plan import FleetPlan
+from jobs.job import Estimate
+from jobs.s3_keys import Asset
 from jobs.view import VideoView
 from models.catalog import ModelSpec
 
@@ -39,6 +42,16 @@ class VideoListView(_Shown):
     last_id: str | None
 
 
+class ContentView(_Shown):
+    """A finished file: a signed URL that shows it, one that saves it, until `expires_at` (unix seconds)."""
+
+    object: Literal["video.content"] = "video.content"
+    variant: Asset
+    url: str
+    download_url: str
+    expires_at: int
+
+
 class VideoDeletedView(_Shown):
     """The answer to a deletion."""
 
@@ -65,6 +78,16 @@ class LicenceView(_Shown):
     note: str
 
 
+class TypicalView(_Shown):
+    """What a video of the model's defaults takes on `slot`: seconds of computing, of loading the model, and US$ (null
+    without a known price)."""
+
+    slot: str
+    compute_seconds: float
+    load_seconds: float
+    cost_usd: float | None
+
+
 class ModelView(_Shown):
     """OpenAI's model object and our spec. `runnable` is null until an instance has reported; `reason` says why not."""
 
@@ -80,12 +103,17 @@ class ModelView(_Shown):
     default_size: str
     default_num_frames: int
     default_num_inference_steps: int
+    default_guidance_scale: float
+    min_num_inference_steps: int
     max_num_inference_steps: int
     max_prompt_chars: int
+    max_prompt_tokens: int
     max_shots: int
     supports_lora: bool
+    supports_negative_prompt: bool
     multi_shot: str
     licence: LicenceView
+    typical: TypicalView
     runnable: bool | None
     reason: str | None
 
@@ -115,17 +143,25 @@ class EstimateView(_Shown):
 
 
 class FleetView(_Shown):
-    """The instances heard of lately, the jobs of each model, and what the planner last decided (null before its first
-    run): why nothing starts, and what the month has cost."""
+    """The instances heard of lately, the jobs of each model, the seconds of work that wait on a slot, and what the
+    planner last decided (null before its first run): why nothing starts, and what the month has cost."""
 
     object: Literal["fleet"] = "fleet"
     instances: list[Instance]
     queued: dict[str, int]
     running: dict[str, int]
+    backlog_seconds: dict[str, float]
     plan: FleetPlan | None = None
 
 
-def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None) -> ModelView:
+class FleetHistoryView(_Shown):
+    """What the planner saw, a sample a minute (thinner over more than a day), the oldest first."""
+
+    object: Literal["list"] = "list"
+    data: list[Sample]
+
+
+def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None, predicted: Estimate) -> ModelView:
     """The catalog's entry as the API shows it."""
     rule, licence = spec.frame_rule, spec.licence
     return ModelView(
@@ -139,13 +175,23 @@ def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None) ->
         default_size=str(spec.default.size),
         default_num_frames=spec.default.num_frames,
         default_num_inference_steps=spec.default.num_inference_steps,
+        default_guidance_scale=spec.default.guidance_scale,
+        min_num_inference_steps=spec.limits.min_inference_steps,
         max_num_inference_steps=spec.limits.num_inference_steps,
         max_prompt_chars=spec.limits.prompt_chars,
+        max_prompt_tokens=spec.limits.prompt_tokens,
         max_shots=spec.limits.shots,
         supports_lora=spec.supports_lora,
+        supports_negative_prompt=spec.supports_negative_prompt,
         multi_shot=spec.multi_shot,
         licence=LicenceView(
             name=licence.name, url=licence.url, commercial_use=licence.commercial_use, note=licence.note
+        ),
+        typical=TypicalView(
+            slot=predicted.slot,
+            compute_seconds=round(predicted.seconds, 3),
+            load_seconds=round(predicted.load_s, 3),
+            cost_usd=predicted.cost_usd,
         ),
         runnable=runnable,
         reason=reason,

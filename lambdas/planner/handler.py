@@ -3,6 +3,7 @@
 Reads what is, lets `jobs.planner` decide, does it, and keeps the record that the API shows. Never takes away an
 instance that is there: idle agents end themselves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -10,6 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs import clock
+from jobs.fleet import Instance
+from jobs.fleet_history import FleetHistory
 from jobs.fleet_plan import PlanRecord, PlanStore
 from jobs.planner import GroupState, Ledger, Memory, Plan, Situation, advance, plan, warm_minimum
 from jobs.settings import settings
@@ -18,7 +21,7 @@ from lambdas import services
 from lambdas.planner import groups, prices, work
 from lambdas.planner.config import PlannerSettings, limits
 from lambdas.planner.groups import Group
-from lambdas.planner.record import Outcome, rate_usd_per_hour, to_record
+from lambdas.planner.record import Outcome, rate_usd_per_hour, to_record, to_sample
 
 logger = Logger()
 metrics = Metrics(namespace="Revalida")
@@ -37,20 +40,28 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     bounds = limits(own, spot_max=spot.max_size, on_demand_max=on_demand.max_size, spot_prices=by_type)
     rate = rate_usd_per_hour(own, by_type, spot, on_demand)
     ledger = advance(last.ledger if last else None, usd_per_hour=rate, now_s=now_s)
-    made = plan(_situation(own, spot, on_demand, ledger, last, now_s), bounds)
+    fleet = services.fleet().instances()
+    situation = _situation(own, spot, on_demand, ledger, last, now_s, fleet)
+    made = plan(situation, bounds)
     groups.resize(spot, desired=made.spot, minimum=made.spot_minimum)
     groups.resize(on_demand, desired=made.on_demand)
     outcome = Outcome(now_s, made, bounds, spot, on_demand, ledger, rate, spot_prices)
     plans.put(to_record(outcome))
+    FleetHistory(settings().table).note(to_sample(outcome, situation, fleet))
     failing = any(group.failure for group in (spot, on_demand))
     return _tell(made, spot.desired + on_demand.desired, ledger, rate, failing=failing)
 
 
 def _situation(
-    own: PlannerSettings, spot: Group, on_demand: Group, ledger: Ledger, last: PlanRecord | None, now_s: float
+    own: PlannerSettings,
+    spot: Group,
+    on_demand: Group,
+    ledger: Ledger,
+    last: PlanRecord | None,
+    now_s: float,
+    fleet: Sequence[Instance],
 ) -> Situation:
     running = list(services.store().in_state(State.IN_PROGRESS))
-    fleet = services.fleet().instances()
 
     def state(group: Group) -> GroupState:
         return GroupState(

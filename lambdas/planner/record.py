@@ -1,10 +1,12 @@
 """A run of the planner as the record that the API shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from jobs.fleet import Instance
+from jobs.fleet_history import Sample
 from jobs.fleet_plan import FailureRecord, MarketPlan, PlannerMemory, PlanRecord, SpendRecord, SpotPrices
-from jobs.planner import Ledger, Limits, Market, Plan
+from jobs.planner import Ledger, Limits, Market, Plan, Situation
 from lambdas.planner.config import PlannerSettings
 from lambdas.planner.groups import Group
 
@@ -46,6 +48,22 @@ def to_record(run: Outcome) -> PlanRecord:
             closed_until_s=memory.closed_until_s,
         ),
         prices=run.prices,
+    )
+
+
+def to_sample(run: Outcome, seen: Situation, fleet: Sequence[Instance]) -> Sample:
+    """The run as a point of the fleet's history. A slot is busy while it has a job."""
+    slots = [slot for instance in fleet for slot in instance.slots]
+    return Sample(
+        at=run.now_s,
+        queued=sum(each.jobs for each in seen.backlog),
+        running=sum(len(group.busy_s) for group in (seen.spot, seen.on_demand)),
+        backlog_s=round(sum(each.work_s for each in seen.backlog), 3),
+        instances=len(fleet),
+        slots=len(slots),
+        busy_slots=sum(slot.job_id is not None for slot in slots),
+        usd_per_hour=run.rate,
+        month_usd=run.ledger.usd,
     )
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from jobs.eta import remaining_s
+from jobs.eta import remaining_s, work_left_s
 from jobs.fleet import Instance
 from jobs.job import Job
 from jobs.planner import Backlog
@@ -21,7 +21,7 @@ def backlog(queued: Iterable[Job]) -> tuple[Backlog, ...]:
             priority=priority,
             on_demand_only=on_demand_only,
             jobs=len(jobs),
-            work_s=sum(_work_s(job) for job in jobs),
+            work_s=sum(work_left_s(job) for job in jobs),
             load_s=max((job.estimate.load_s for job in jobs if job.estimate), default=0.0),
         )
         for (model, priority, on_demand_only), jobs in sorted(grouped.items())
@@ -38,10 +38,3 @@ def loaded(fleet: Iterable[Instance], instances: Collection[str]) -> tuple[str, 
     """The models that the slots of `instances` have in memory."""
     slots = (slot for instance in fleet if instance.id in instances for slot in instance.slots)
     return tuple(slot.loaded_model for slot in slots if slot.loaded_model)
-
-
-def _work_s(job: Job) -> float:
-    if job.estimate is None:
-        return 0.0
-    left = 1.0 - job.checkpoint_step / job.total_steps if job.total_steps else 1.0
-    return job.estimate.seconds * max(0.0, left)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from jobs import clock
 from jobs.fleet import Ability, Instance, Slot
 from jobs.job import Job
 from lambdas import services
@@ -146,6 +147,30 @@ def test_given_a_completed_video_then_content_redirects_to_its_file(api: Api, cl
     assert "Signature" in answer.headers["location"]
 
 
+def test_given_a_caller_who_wants_json_then_content_is_its_signed_urls(api: Api, cloud: Cloud) -> None:
+    job = completed(api, cloud)
+
+    answer = api("GET", f"/v1/videos/{job.id}/content", headers={"accept": "application/json"})
+
+    assert answer.status == 200
+    assert f"/videos/{job.id}/1/video" in answer.body["url"]
+    assert ("inline" in answer.body["url"], "attachment" in answer.body["download_url"]) == (True, True)
+    assert answer.body["expires_at"] > clock.now()
+
+
+def test_given_a_text_then_the_list_has_what_mentions_it(api: Api) -> None:
+    wanted = [
+        created(api, prompt="Um CÍRCULO vermelho")["id"],
+        created(api, prompt="a square", metadata={"scene": "circulo, círculo"})["id"],
+    ]
+    created(api, prompt="a square")
+
+    found = api("GET", "/v1/videos", query={"text": "círculo", "order": "asc"}).body
+
+    assert [video["id"] for video in found["data"]] == wanted
+    assert api("GET", "/v1/videos", query={"text": "x" * 201}).status == 400
+
+
 def test_given_no_video_yet_or_a_wrong_variant_then_a_400(api: Api, cloud: Cloud) -> None:
     queued_id, job = created(api)["id"], completed(api, cloud)
 
@@ -235,6 +260,7 @@ def test_given_no_word_from_the_fleet_then_models_say_so(api: Api) -> None:
 
     assert models["wan-mini"]["runnable"] is None
     assert models["wan-mini"]["reason"]
+    assert 0 < models["wan-mini"]["typical"]["compute_seconds"] < models["mochi-1"]["typical"]["compute_seconds"]
 
 
 def given_a_machine_without_gpu() -> None:
@@ -279,6 +305,7 @@ def test_given_a_working_instance_then_the_fleet_shows_it_and_the_backlog(api: A
 
     assert [each["id"] for each in fleet["instances"]] == ["i-1"]
     assert fleet["queued"] == {"wan-mini": 2}
+    assert fleet["backlog_seconds"]["wan-mini"] > 0
 
 
 def test_given_a_queue_that_is_down_then_the_job_is_accepted_and_not_lost(

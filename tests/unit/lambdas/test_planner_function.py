@@ -68,6 +68,25 @@ def test_given_a_run_then_its_record_has_the_plan_and_the_spend(
     assert kept.spend.month_usd == pytest.approx(1.5)
 
 
+def test_given_runs_of_several_minutes_then_the_api_has_a_sample_of_each(
+    cloud: Cloud, api: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_group()
+    given_spot_price(monkeypatch, "1.50")
+    given_jobs(2)
+    start = clock.now() // 60 * 60
+    for after in (0, 20, 60):
+        monkeypatch.setattr(clock, "now", lambda at=start + after: at)
+        planner({}, context)
+
+    found = api("GET", "/v1/fleet/history", query={"hours": "1"}).body["data"]
+
+    assert [sample["at"] for sample in found] == [start + 20, start + 60]
+    assert (found[-1]["queued"], found[-1]["busy_slots"]) == (2, 0)
+    assert found[-1]["usd_per_hour"] > 0
+    assert api("GET", "/v1/fleet/history", query={"hours": "0"}).status == 400
+
+
 def test_given_a_plan_then_the_api_tells_it_and_keeps_the_planners_notes(
     cloud: Cloud, api: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
