@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from models import catalog
-from models.interface import VideoModel, WeightsError
+from models.interface import UnsupportedRequest, VideoModel, WeightsError
 
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
+    from models.lora_training.trainer import LoraTrainer
     from models.placement import Plan
 
 _log = logging.getLogger(__name__)
@@ -45,3 +46,21 @@ def _shipped(spec: ModelSpec) -> Path:
 
     _log.warning("%s has no trained checkpoint in %s: a random-weights stand-in makes noise instead", spec.id, folder)
     return tiny.stand_in(spec.id)
+
+
+def load_trainer(model_id: str, *, weights_dir: Path | None = None, device: str = "cpu") -> LoraTrainer:
+    """A trainer of LoRAs for a model of the catalog; what is the family's own stands in its module `training`.
+
+    Raises `models.catalog.UnknownModel`, `WeightsError`, and `UnsupportedRequest` for a model that cannot be trained.
+    """
+    import json
+
+    spec = catalog.get(model_id)
+    if not spec.trains_loras:
+        raise UnsupportedRequest(f"LoRAs for {spec.id} cannot be trained here", param="model")
+    from models.lora_training.trainer import LoraTrainer
+
+    folder = weights_dir or _shipped(spec)
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    family = importlib.import_module(f"{spec.module}.training").training_family(index)
+    return LoraTrainer(spec=spec, family=family, folder=folder, device=device)

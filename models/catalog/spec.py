@@ -170,7 +170,8 @@ class ModelSpec(Record):
     ``family`` names the package that runs it; ``family_module`` is that package's import path, ``models.<family>``
     unless the entry says otherwise. ``fps`` is the rate the model was trained at, in frames a second. ``embedded``
     models ship their weights in ``models/checkpoints``. ``continued_by`` names the model that goes on from a frame of
-    this one's videos, where that is another one: see ``continuing_model``.
+    this one's videos, where that is another one: see ``continuing_model``. ``trains_loras``: LoRAs can be trained for
+    it (its package has a module ``training``).
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -185,6 +186,7 @@ class ModelSpec(Record):
     default: Defaults
     limits: Limits
     supports_lora: bool
+    trains_loras: bool = False
     supports_negative_prompt: bool = True
     multi_shot: MultiShot = "per-shot"
     schedulers: tuple[str, ...] = ("default",)

@@ -95,7 +95,7 @@ class PipelineSet:
         if self._family.vae_dtype is not None and self.dtype != torch.float32:
             dtypes["vae"] = self._family.vae_dtype
         known = {name: part for name, part in given.items() if name in self._components()}
-        _silence_progress_bars()
+        silence_progress_bars()
         try:
             pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
                 self._folder,
@@ -125,7 +125,7 @@ class PipelineSet:
             torch.cuda.empty_cache()
 
 
-def _silence_progress_bars() -> None:
+def silence_progress_bars() -> None:
     """Both libraries draw bars on stderr for every part they load; a worker's log has no use for them."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()

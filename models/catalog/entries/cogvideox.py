@@ -62,6 +62,7 @@ _T2V = ModelSpec(
     default=Defaults(size=_SIZE, num_frames=49, num_inference_steps=50, guidance_scale=6.0),
     limits=Limits(num_inference_steps=100, prompt_chars=1300, prompt_tokens=226, shots=20),
     supports_lora=True,
+    trains_loras=True,
     schedulers=("cogvideox-dpm", "cogvideox-ddim"),
     arch=_ARCH,
     weights=WeightsSpec(
@@ -82,6 +83,7 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="cogvideox-5b-i2v",
     title="CogVideoX-5B-I2V",
+    trains_loras=False,
     # The image's latents are 16 more input channels; this variant learned its positions (65.5 M parameters).
     arch=_ARCH.model_copy(
         update={"denoiser": _DENOISER.model_copy(update={"in_channels": 32, "parameters": 5_570_479_680})}

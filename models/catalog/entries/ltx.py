@@ -55,6 +55,7 @@ MODELS = (
         default=Defaults(size=Size(width=704, height=512), num_frames=161, num_inference_steps=50, guidance_scale=3.0),
         limits=Limits(num_inference_steps=100, prompt_chars=800, prompt_tokens=128, shots=20),
         supports_lora=True,
+        trains_loras=True,
         schedulers=("flow-match-euler",),
         arch=_ARCH,
         weights=WeightsSpec(

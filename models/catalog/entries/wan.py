@@ -73,6 +73,7 @@ _T2V = ModelSpec(
     ),
     limits=_LIMITS,
     supports_lora=True,
+    trains_loras=True,
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=A14B_ARCH,
     # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
@@ -83,6 +84,7 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="wan2.2-i2v-a14b",
     title="Wan 2.2 I2V-A14B",
+    trains_loras=False,
     # 16 latent channels, 16 of the encoded image and 4 of its mask.
     arch=ArchSpec(
         text=(UMT5_XXL,),
@@ -132,6 +134,7 @@ _TI2V = ModelSpec(
     ),
     limits=_LIMITS,
     supports_lora=True,
+    trains_loras=True,
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=ArchSpec(
         text=(UMT5_XXL,),
