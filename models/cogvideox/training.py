@@ -24,7 +24,8 @@ class CogVideoXTraining:
         """(1, f, c, h, w): this denoiser's frames come before its channels."""
         vae = pipe.vae
         encoded: torch.Tensor = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
-        return (encoded * vae.config.scaling_factor).permute(0, 2, 1, 3, 4)
+        scaled: torch.Tensor = encoded * vae.config.scaling_factor
+        return scaled.permute(0, 2, 1, 3, 4)
 
     def noise_law(self, pipe: Any, expert: str, latents: torch.Tensor) -> VPrediction:  # noqa: ARG002
         return VPrediction(alphas_cumprod=pipe.scheduler.alphas_cumprod)

@@ -26,7 +26,8 @@ class HunyuanVideoTraining:
         """(1, c, f, h, w), scaled as the VAE's configuration says."""
         vae = pipe.vae
         encoded: torch.Tensor = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
-        return encoded * vae.config.scaling_factor
+        scaled: torch.Tensor = encoded * vae.config.scaling_factor
+        return scaled
 
     def noise_law(self, pipe: Any, expert: str, latents: torch.Tensor) -> FlowMatching:  # noqa: ARG002
         return FlowMatching(shift=flow_shift(pipe.scheduler.config, latents[0, 0].numel()))
