@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cdk.bytecode import compile_tree, interpreter
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # What the functions import, and nothing else: no torch, no agent, no tests.
@@ -34,11 +36,14 @@ def build_bundle(runtime: str, architecture: str, *, root: Path = ROOT) -> Path:
         digest.update(hashlib.sha256((root / relative).read_bytes()).digest())
 
     def fill(bundle: Path) -> None:
-        shutil.copytree(dependencies, bundle)
+        ours = bundle.with_name("ours")
         for relative in sources:
-            destination = bundle / relative
+            destination = ours / relative
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / relative, destination)
+        compile_tree(ours, runtime)
+        shutil.copytree(dependencies, bundle)
+        shutil.copytree(ours, bundle, dirs_exist_ok=True)
 
     return _built_once(root / ".build" / "lambda" / digest.hexdigest()[:16], fill)
 
@@ -46,10 +51,12 @@ def build_bundle(runtime: str, architecture: str, *, root: Path = ROOT) -> Path:
 def _dependencies(root: Path, runtime: str, architecture: str) -> Path:
     """The installed dependencies alone, so that a change of our code runs no pip."""
     requirements = root / REQUIREMENTS
-    digest = hashlib.sha256(f"{runtime} {architecture}\n".encode() + requirements.read_bytes())
+    compiled = interpreter(runtime) is not None
+    digest = hashlib.sha256(f"{runtime} {architecture} {compiled}\n".encode() + requirements.read_bytes())
 
     def fill(target: Path) -> None:
         _install(requirements, target, runtime, architecture)
+        compile_tree(target, runtime)
 
     return _built_once(root / ".build" / "lambda-dependencies" / digest.hexdigest()[:16], fill)
 

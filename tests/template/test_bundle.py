@@ -57,6 +57,28 @@ def test_given_the_bundle_when_read_then_neither_models_nor_agent_nor_tests_are_
     }
 
 
+def test_given_the_bundle_when_unpacked_elsewhere_then_every_module_comes_from_its_bytecode(
+    local_bundle: Path, tmp_path: Path
+) -> None:
+    """The interpreter may write none, as in a function; and the sources' times are new, as an archive makes them."""
+    unpacked = tmp_path / "task"
+    shutil.copytree(local_bundle, unpacked, copy_function=shutil.copy)
+    program = (
+        "import sys, importlib.machinery as machinery; compiled = [];"
+        "original = machinery.SourceFileLoader.source_to_code;"
+        "machinery.SourceFileLoader.source_to_code = "
+        "lambda self, *given, **named: (compiled.append(given[1]), original(self, *given, **named))[1];"
+        f"sys.path.insert(0, {str(unpacked)!r}); import lambdas.api.handler;"
+        f"sys.exit('\\n'.join(str(path) for path in compiled if str(path).startswith({str(unpacked)!r})))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program], cwd=unpacked, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_given_the_bundle_alone_when_a_handler_is_imported_then_it_finds_all_it_needs(
     local_bundle: Path, name: str
