@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 
+LOCAL_STAGE = "local"
 Days = Annotated[int, Field(ge=1, le=3650)]
 LogRetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 3653]
 
@@ -63,7 +64,7 @@ class FunctionSettings(_Settings):
 
 class ApiSettings(_Settings):
     """`trusted_networks` (CIDR) are where a webhook may lead although it is not the public internet: an operator's own
-    receiver. Whoever has an API key can make the functions send requests there."""
+    receiver. Whoever has an API key can make the functions send requests there. Loopback is the local stage's alone."""
 
     throttle_rate_per_s: Annotated[int, Field(ge=1)]
     throttle_burst: Annotated[int, Field(ge=1)]
@@ -196,6 +197,18 @@ class StackSettings(_Settings):
     events: EventSettings
     scaling: ScalingSettings
     fleet: FleetSettings
+
+    @model_validator(mode="after")
+    def _loopback_is_trusted_locally_alone(self) -> "StackSettings":
+        """On one's own machine loopback is where a receiver under test listens. In a function it is the function."""
+        local = self.stage == LOCAL_STAGE
+        for network in self.api.trusted_networks:
+            if network.is_link_local or (network.is_loopback and not local) or network.prefixlen == 0:
+                raise ValueError(
+                    f"api.trusted_networks: {network} cannot be trusted at stage {self.stage!r}; name the networks of "
+                    "your own receivers"
+                )
+        return self
 
     @model_validator(mode="after")
     def _zones_in_region(self) -> "StackSettings":

@@ -36,6 +36,8 @@ Resolve = Callable[[str, int], list[Address]]
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291; the rest of IPv6 is private, mapped or reserved
 # 6to4 relays (RFC 7526) and IETF protocol assignments (RFC 6890), which some Pythons count as global.
 _SPECIAL = (ipaddress.IPv4Network("192.88.99.0/24"), ipaddress.IPv4Network("192.0.0.0/24"))
+# The metadata and credentials services of AWS: whatever an operator trusts, these hand out the machine's own keys.
+_NEVER_TRUSTED = tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32")))
 
 
 class FetchError(Exception):
@@ -94,7 +96,7 @@ def resolve_host(host: str, port: int) -> list[Address]:
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """Which URLs may be reached. `trusted` networks are the operator's exception, for a receiver of their own
-    (plain HTTP is allowed there); `resolve` is given for tests."""
+    (plain HTTP is allowed there), which never opens the metadata service; `resolve` is given for tests."""
 
     trusted: tuple[Network, ...] = ()
     resolve: Resolve = field(default=resolve_host)
@@ -140,7 +142,11 @@ class Gate:
         raise FetchError(f"The URL redirects more than {max_redirects} times.")
 
     def _is_trusted(self, address: Address) -> bool:
-        return any(address.version == network.version and address in network for network in self.trusted)
+        return _within(address, self.trusted) and not _within(address, _NEVER_TRUSTED)
+
+
+def _within(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
 
 
 PUBLIC = Gate()

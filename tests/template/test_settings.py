@@ -42,6 +42,21 @@ def test_given_a_misspelt_setting_when_loaded_then_it_is_named() -> None:
         load_settings(_context(max_instnaces=1))
 
 
+@pytest.mark.parametrize("network", ["127.0.0.0/8", "::1/128", "169.254.169.254/32", "fe80::/10", "0.0.0.0/0"])
+def test_given_production_when_it_is_to_trust_its_own_inside_then_that_is_refused(network: str) -> None:
+    context = copy.deepcopy(cdk_context())
+    context["settings"]["api"]["trusted_networks"] = ["10.1.0.0/16", network]
+
+    with pytest.raises(ValidationError, match="cannot be trusted at stage 'production'"):
+        load_settings(context)
+
+
+def test_given_the_local_profile_then_loopback_alone_is_trusted() -> None:
+    settings = load_settings(cdk_context(), "local")
+
+    assert [str(network) for network in settings.api.trusted_networks] == ["127.0.0.0/8"]
+
+
 def test_given_zones_of_another_region_when_loaded_then_they_are_named() -> None:
     context = copy.deepcopy(cdk_context())
     context["settings"]["availability_zones"] = ["us-east-1a"]

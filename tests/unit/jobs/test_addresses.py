@@ -63,6 +63,16 @@ def test_given_a_name_with_one_private_address_among_public_ones_then_it_is_refu
         Gate(resolve=lambda host, port: [PUBLIC, ipaddress.ip_address("10.0.0.1")]).check("https://example.org/")
 
 
+@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "fe80::1", "fd00:ec2::254"])
+def test_given_an_operator_who_trusts_everything_then_the_metadata_service_is_refused_still(address: str) -> None:
+    everything = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+    gate = Gate(trusted=everything, resolve=lambda host, port: [ipaddress.ip_address(address)])
+
+    with pytest.raises(AddressRefused):
+        gate.check("https://example.org/latest/meta-data/")
+    assert gate.check("http://10.0.0.1/hook").addresses
+
+
 def test_given_an_international_name_then_it_is_asked_for_in_ascii() -> None:
     target = Gate(resolve=lambda host, port: [PUBLIC]).check("https://Ação.example:8443/é?q=ü")
 

@@ -1,9 +1,7 @@
 """Webhooks from the API to a receiver on a real socket: the function, the queue, the log."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
@@ -19,6 +17,7 @@ from jobs.webhooks.delivery import DISABLE_AFTER_S, RETRY_AFTER_S
 from jobs.webhooks.dispatch import WebhookQueue
 from lambdas import services, webhook_services
 from lambdas.webhooks.handler import handler
+from tests.receiver import Receiver
 from tests.unit.jobs.cloud import PREFIX, Cloud
 from tests.unit.jobs.made import Clock, outputs, queued
 from tests.unit.lambdas.conftest import Api
@@ -26,39 +25,11 @@ from tests.unit.lambdas.conftest import Api
 TYPES = ["video.completed", "video.failed"]
 
 
-class Receiver:
-    """A receiver of a user's. `answers` are the statuses to come; then 200 for ever."""
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.got: list[tuple[dict[str, str], str]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
-                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}/hook"
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 class Webhooks:
