@@ -1,8 +1,10 @@
 """The one address a user needs: `/v1` goes to the API as CloudFront sends it in AWS, the rest is the console.
 
-Bodies are streamed both ways; nothing is read whole into memory.
+As API Gateway does, it takes a request whole before it asks the API: a client that trickles its body holds up nobody
+but itself. Answers are streamed.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -34,19 +36,40 @@ _HOP_BY_HOP = frozenset(
 
 # A long answer of the API takes at most 30 s, as API Gateway has it; connecting on loopback takes no time.
 _TIMEOUT = httpx.Timeout(35.0, connect=5.0)
+_CONNECTIONS = httpx.Limits(max_connections=1_000, max_keepalive_connections=50)
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+MAX_BODY_BYTES = 10 * 2**20
+BODY_LIMIT_S = 30.0
 
 
-def create_app(*, api_url: str, api_host: str, console: Path) -> Starlette:
-    """`api_url` is where the local API Gateway listens, `api_host` the host name by which it knows the API."""
+class _Refused(Exception):
+    """The request does not get as far as the API."""
+
+    def __init__(self, status: int, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.answer = _error(status, message, code=code, kind="invalid_request_error")
+
+
+def create_app(*, api_url: str, api_host: str, console: Path, body_limit_s: float = BODY_LIMIT_S) -> Starlette:
+    """`api_url` is where the local API Gateway listens, `api_host` the host name by which it knows the API.
+
+    A client has `body_limit_s` seconds to send its body."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(base_url=api_url, timeout=_TIMEOUT, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=api_url, timeout=_TIMEOUT, limits=_CONNECTIONS, trust_env=False
+        ) as client:
             app.state.client = client
             yield
 
     async def api(request: Request) -> Response:
-        return await _forward(request, request.app.state.client, api_host)
+        try:
+            body = await _body(request, body_limit_s)
+        except _Refused as refused:
+            return refused.answer
+        return await _forward(request, request.app.state.client, api_host, body)
 
     routes: list[BaseRoute] = [Route("/v1/{path:path}", api, methods=METHODS)]
     if console.is_dir():
@@ -56,13 +79,32 @@ def create_app(*, api_url: str, api_host: str, console: Path) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def _forward(request: Request, client: httpx.AsyncClient, api_host: str) -> Response:
-    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+async def _body(request: Request, limit_s: float) -> bytes | None:
+    """The whole body, or None if the request has none. Raises _Refused: too large, too slow, or broken off."""
+    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
+        return None
+    content = bytearray()
+    try:
+        async with asyncio.timeout(limit_s):
+            async for part in request.stream():
+                content += part
+                if len(content) > MAX_BODY_BYTES:
+                    message = f"The body has more than {MAX_BODY_BYTES} bytes; upload large inputs by /v1/uploads."
+                    raise _Refused(413, message, code="body_too_large")
+    except TimeoutError as slow:
+        message = f"The body did not arrive within {limit_s:g} seconds."
+        raise _Refused(408, message, code="body_too_slow") from slow
+    except ClientDisconnect as gone:
+        raise _Refused(400, "The body broke off.", code="body_broken_off") from gone
+    return bytes(content)
+
+
+async def _forward(request: Request, client: httpx.AsyncClient, api_host: str, body: bytes | None) -> Response:
     outgoing = client.build_request(
         request.method,
         httpx.URL(path=request.url.path, query=request.url.query.encode()),
-        headers={**_end_to_end(request.headers), "host": api_host},
-        content=request.stream() if has_body else None,
+        headers={**_end_to_end(request.headers, "content-length"), "host": api_host},
+        content=body,
     )
     try:
         answer = await client.send(outgoing, stream=True)
@@ -74,14 +116,19 @@ async def _forward(request: Request, client: httpx.AsyncClient, api_host: str) -
     )
 
 
-def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+def _end_to_end(headers: Mapping[str, str], *others: str) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP.union(others)}
 
 
 def _unreachable(error: httpx.TransportError) -> Response:
     message = f"The local API did not answer ({type(error).__name__})."
-    body = {"error": {"message": message, "type": "server_error", "param": None, "code": "api_unreachable"}}
-    return JSONResponse(body, status_code=502)
+    return _error(502, message, code="api_unreachable", kind="server_error")
+
+
+def _error(status: int, message: str, *, code: str, kind: str) -> Response:
+    """In the dialect's shape."""
+    body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    return JSONResponse(body, status_code=status)
 
 
 async def _welcome(_: Request) -> Response:

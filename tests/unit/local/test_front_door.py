@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -98,6 +99,43 @@ def test_given_a_request_without_body_when_forwarded_then_none_is_invented(door:
 
     assert "transfer-encoding" not in headers
     assert headers.get("content-length", "0") == "0"
+
+
+def test_given_a_body_larger_than_api_gateway_takes_then_a_413_in_the_dialects_shape(door: httpx.Client) -> None:
+    answer = door.post("/v1/videos", content=b"z" * (10 * 2**20 + 1))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert door.post("/v1/videos", content=b"z" * 10 * 2**20).json()["bytes"] == 10 * 2**20
+
+
+def trickling(url: str) -> socket.socket:
+    """A client that announces a body and sends a byte of it."""
+    client = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+    client.sendall(b"POST /v1/videos HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    return client
+
+
+def test_given_many_clients_that_trickle_then_the_honest_are_served_and_the_slow_get_a_408(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    async def count(request: Request) -> Response:
+        asked.append(len(await request.body()))
+        return JSONResponse({})
+
+    upstream = Starlette(routes=[Route("/v1/{path:path}", count, methods=METHODS)])
+    with (
+        _serving(upstream) as api_url,
+        _serving(create_app(api_url=api_url, api_host=API_HOST, console=tmp_path, body_limit_s=3.0)) as url,
+    ):
+        slow = [trickling(url) for _ in range(300)]
+        honest = [httpx.post(f"{url}/v1/videos", content=b"{}", trust_env=False).status_code for _ in range(5)]
+        ends = [client.recv(12) for client in slow]
+        for client in slow:
+            client.close()
+
+    assert honest == [200] * 5
+    assert set(ends) == {b"HTTP/1.1 408"}
+    assert asked == [2] * 5  # of the slow ones, the API has heard nothing
 
 
 def test_given_a_redirect_when_answered_then_the_client_gets_it_and_not_its_target(door: httpx.Client) -> None:
