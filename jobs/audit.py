@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
-from ulid import ULID
 
 from jobs import aws, clock, items
+from jobs.ids import new_ulid
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,7 +46,7 @@ class AuditTrail:
     def write(self, key_id: str, entry: AuditEntry) -> None:
         """Keep an entry for 400 days."""
         shown = entry.model_copy(update={"path": printable(entry.path)})
-        keys = items.audit_key(key_id, str(ULID()))
+        keys = items.audit_key(key_id, new_ulid())
         expires_at = int(entry.at + TRAIL_LIFETIME_S)
         values = {**shown.model_dump(mode="json", exclude_none=True), **keys, "expires_at": expires_at}
         self.client.put_item(TableName=self.table, Item=items.marshal(values))

@@ -5,16 +5,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs import aws, clock, items
 from jobs.character import Character, CharacterStatus
+from jobs.errors import CharacterNotFound
 from jobs.ids import is_character_id
 from jobs.job import JobError
 from jobs.store import Order
+from jobs.transaction import put_new, write_new
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-class CharacterNotFound(Exception):
-    """No such character, or not this owner's: callers cannot tell the two apart."""
 
 
 class CharacterMoved(Exception):
@@ -39,9 +37,14 @@ class CharacterStore:
     def client(self) -> "DynamoDBClient":
         return aws.dynamodb()
 
-    def create(self, character: Character) -> None:
-        """Write a new one."""
-        self._put(character, condition="attribute_not_exists(pk)")
+    def create(self, character: Character, *, idempotency: dict[str, Any], unique: bool) -> bool:
+        """Write a new one, with its idempotency record; False if that is there already and must be `unique`."""
+        now = self._now()
+        puts = [
+            put_new(self.table, _item(character), now=now),
+            put_new(self.table, items.marshal(idempotency), now=now if unique else None),
+        ]
+        return write_new(self.client, puts, name=character.id)
 
     def get(self, character_id: str, *, owner: str) -> Character:
         """The character as last written. Raises CharacterNotFound."""
@@ -105,16 +108,20 @@ class CharacterStore:
         return _from_item(item) if item else None
 
     def _put(self, character: Character, *, condition: str, old: CharacterStatus | None = None) -> None:
-        keys = {**items.character_key(character.id), **items.character_order(character.owner, character.id)}
         request: dict[str, Any] = {
             "TableName": self.table,
-            "Item": items.marshal({**character.model_dump(mode="json", exclude_none=True), **keys}),
+            "Item": _item(character),
             "ConditionExpression": condition,
         }
         if old is not None:
             request["ExpressionAttributeNames"] = {"#status": "status"}
             request["ExpressionAttributeValues"] = items.marshal({":old": old})
         self.client.put_item(**request)
+
+
+def _item(character: Character) -> items.Item:
+    keys = {**items.character_key(character.id), **items.character_order(character.owner, character.id)}
+    return items.marshal({**character.model_dump(mode="json", exclude_none=True), **keys})
 
 
 def _from_item(item: Any) -> Character:

@@ -12,11 +12,12 @@ from jobs.errors import JobNotFound, RequestError
 from jobs.ids import UPLOAD_PREFIX, is_job_id
 from jobs.job import Job
 from jobs.origin import Derivation, Origin
+from jobs.parsing import parse_as
 from jobs.request import EditBody, RemixBody, RequestBody, SourceVideo, VideoReference, VideoRequest
 from jobs.source_video import Source, SourceVideos
 from jobs.states import State
 from jobs.store import JobStore
-from jobs.validation import parse_as, spec_of
+from jobs.validation import spec_of
 from models import catalog
 from models.catalog import ModelSpec
 

@@ -28,6 +28,14 @@ class JobNotFound(Exception):
         self.job_id = job_id
 
 
+class CharacterNotFound(Exception):
+    """No such character, or not this owner's: callers cannot tell the two apart."""
+
+
+class WebhookNotFound(Exception):
+    """No such webhook, or not this owner's."""
+
+
 class NotClaimable(Exception):
     """The job cannot be claimed now: it has ended, is to be cancelled, or another attempt's lease is alive."""
 

@@ -66,6 +66,15 @@ def settlement_key(job_id: str) -> dict[str, str]:
     return {"pk": f"SETTLED#{job_id}", "sk": "SETTLED"}
 
 
+def open_charge_key(job_id: str) -> dict[str, str]:
+    return {"pk": f"OPEN_CHARGE#{job_id}", "sk": "OPEN_CHARGE"}
+
+
+def open_charge_order(job_id: str) -> dict[str, str]:
+    """Index `by_state`: what is still to be settled, in order of the jobs' creation."""
+    return {"gsi2pk": "OPEN_CHARGES", "gsi2sk": job_id}
+
+
 def audit_key(key_id: str, entry_id: str) -> dict[str, str]:
     return {"pk": f"AUDIT#{key_id}", "sk": entry_id}
 

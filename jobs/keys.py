@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
-from ulid import ULID
 
 from jobs import aws, clock, items
 from jobs.errors import WriteContention
+from jobs.ids import new_key_id
 from jobs.limits import Limits
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class KeyStore:
             raise ValueError(f"no name for an owner: {owner[:70]!r}")
         key = f"sk-{secrets.token_urlsafe(32)}"
         record = ApiKey(
-            id=f"key_{ULID()}",
+            id=new_key_id(),
             owner=owner,
             name=name,
             scopes=scopes,

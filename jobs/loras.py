@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from jobs import aws, s3_keys
 from jobs.character import Character
-from jobs.character_store import CharacterNotFound, CharacterStore
-from jobs.errors import RequestError
+from jobs.character_store import CharacterStore
+from jobs.errors import CharacterNotFound, RequestError
 from jobs.ids import CHARACTER_PREFIX
 from jobs.request import LoraBody
 

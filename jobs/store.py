@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jobs import aws, clock, items, transitions
-from jobs.backoff import pause
-from jobs.errors import ConditionFailed, FenceLost, JobNotFound, WriteContention
+from jobs.errors import FenceLost, JobNotFound, WriteContention
 from jobs.idempotency import Record, digest
 from jobs.ids import is_job_id
 from jobs.job import Heartbeat, Job, JobError, Outputs, Phase
 from jobs.states import State
+from jobs.transaction import put_new, write_new
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,25 +54,10 @@ class JobStore:
 
         Returns False, and writes nothing, if that record is there already and must be `unique`. Raises ConditionFailed
         if one of the updates cannot be made."""
-        puts = [_put(self.table, items.job_to_item(job), now=self._now())]
+        puts = [put_new(self.table, items.job_to_item(job), now=self._now())]
         if idempotency is not None:
-            puts.append(_put(self.table, items.marshal(idempotency), now=self._now() if unique else None))
-        writes = [*puts, *({"Update": update} for update in conditions)]
-        for race in range(MAX_RACES):
-            try:
-                self.client.transact_write_items(TransactItems=writes)
-            except self.client.exceptions.TransactionCanceledException as cancelled:
-                codes = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])]
-                if "ConditionalCheckFailed" in codes[: len(puts)]:
-                    return False
-                if "ConditionalCheckFailed" in codes:
-                    raise ConditionFailed(codes.index("ConditionalCheckFailed") - len(puts)) from cancelled
-                if "TransactionConflict" not in codes:
-                    raise
-                pause(race)
-            else:
-                return True
-        raise WriteContention(f"{job.id}: {MAX_RACES} transactions in conflict")
+            puts.append(put_new(self.table, items.marshal(idempotency), now=self._now() if unique else None))
+        return write_new(self.client, puts, conditions, name=job.id)
 
     def find_idempotency(self, owner: str, key: str) -> Record | None:
         """What a key was used for, if it was."""
@@ -313,12 +298,3 @@ class JobStore:
 def _mentions(job: Job, text: str) -> bool:
     texts = (job.id, job.request.prompt, *(shot.prompt for shot in job.request.shots), *job.request.metadata.values())
     return any(text in each.casefold() for each in texts)
-
-
-def _put(table: str, item: items.Item, *, now: float | None) -> Any:
-    """A Put; with `now`, only where there is nothing yet, or something that has expired (TTL removes it days later)."""
-    put: dict[str, Any] = {"TableName": table, "Item": item}
-    if now is not None:
-        put["ConditionExpression"] = "attribute_not_exists(pk) OR expires_at <= :now"
-        put["ExpressionAttributeValues"] = items.marshal({":now": int(now)})
-    return {"Put": put}

@@ -24,7 +24,6 @@ from jobs.validation import given_image, parse, resolve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_IDEMPOTENCY_KEY_CHARS = 255
 _log = logging.getLogger(__name__)
 
 
@@ -75,7 +74,7 @@ class Submitter:
         `payer`: the API key whose limits hold and whose account is charged. `trace`: the `X-Amzn-Trace-Id` header.
         Raises RequestError, IdempotencyConflict if the key came with another request before, LimitReached."""
         body = parse(raw, texts=texts)
-        key = _Key(owner, _checked(idempotency_key), idempotency.fingerprint(body, derived), key_lifetime_s)
+        key = _Key(owner, idempotency.checked(idempotency_key), idempotency.fingerprint(body, derived), key_lifetime_s)
         known = self._known(key, is_retry=is_retry)
         if known is not None:
             return known
@@ -159,7 +158,7 @@ class Submitter:
         reservations = self.usage.reservations(charge, payer.limits)
         charged = job.model_copy(update={"charge": charge})
         try:
-            writes = [reservation.write for reservation in reservations]
+            writes = [*(reservation.write for reservation in reservations), self.usage.opening(charged)]
             return self.store.create(charged, idempotency=item, unique=unique, conditions=writes)
         except ConditionFailed as full:
             raise self.usage.refusal(reservations[full.index].limit, charge, payer.limits) from full
@@ -187,10 +186,3 @@ class _Key:
     given: str | None
     fingerprint: str
     lifetime_s: float
-
-
-def _checked(key: str | None) -> str | None:
-    if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_CHARS:
-        message = f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters."
-        raise RequestError(message, param="Idempotency-Key", code="invalid_value")
-    return key

@@ -3,7 +3,7 @@
 A limit is a condition of the very transaction that writes the job: two requests at once cannot both take the last
 place. A job is settled once, however often its end is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs import aws, clock, items
@@ -23,6 +23,7 @@ from jobs.limits import (
     month_of,
     seconds_to_midnight,
 )
+from jobs.open_charges import OpenCharge, closing, open_charges, opening
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,6 +94,14 @@ class UsageStore:
             Reservation(active, "max_concurrent_jobs"),
         ]
 
+    def opening(self, job: Job) -> dict[str, Any]:
+        """The write by which a new job's charge is known to be open."""
+        return opening(self.table, job)
+
+    def open_charges(self) -> Iterator[OpenCharge]:
+        """What has not been settled yet, the oldest job first."""
+        return open_charges(self.client, self.table)
+
     def refusal(self, limit: LimitName, charge: Charge, limits: Limits) -> LimitReached:
         """Why the job is not accepted, with the numbers."""
         used = self.usage(charge.key_id)
@@ -111,17 +120,22 @@ class UsageStore:
 
     def settle(self, job: Job) -> bool:
         """Book an ended job's actual cost in place of what was reserved. False if that was done before."""
-        if job.charge is None:
-            return False
-        charge, actual = job.charge, actual_musd(job)
+        return False if job.charge is None else self._book(job.id, job.charge, actual_musd(job))
+
+    def settle_gone(self, open_charge: OpenCharge) -> bool:
+        """The same for a job whose record is gone: nobody can tell what was worked on it, so it is on the house."""
+        return self._book(open_charge.job_id, open_charge.charge, 0)
+
+    def _book(self, job_id: str, charge: Charge, actual: int) -> bool:
         amounts = {"committed_musd": actual - charge.reserved_musd, "spent_musd": actual, "ended_jobs": 1}
         writes: list[dict[str, Any]] = [
-            {"Put": self._settled_once(job)},
+            {"Put": self._settled_once(job_id, actual)},
             {"Update": self._add(charge.key_id, f"MONTH#{charge.month}", amounts)},
+            {"Delete": closing(self.table, job_id)},
         ]
         if charge.bound:
             writes.append({"Update": self._add(charge.key_id, "ACTIVE", {"jobs": -1})})
-        return self._transact(writes, job.id)
+        return self._transact(writes, job_id)
 
     def usage(self, key_id: str) -> Usage:
         """The account as it stands."""
@@ -136,9 +150,9 @@ class UsageStore:
             jobs_today=self._read(key_id, f"DAY#{day_of(now)}").get("jobs", 0),
         )
 
-    def _settled_once(self, job: Job) -> dict[str, Any]:
-        keys = items.settlement_key(job.id)
-        item = {**keys, "cost_musd": actual_musd(job), "expires_at": int(self.now() + SETTLED_LIFETIME_S)}
+    def _settled_once(self, job_id: str, actual: int) -> dict[str, Any]:
+        keys = items.settlement_key(job_id)
+        item = {**keys, "cost_musd": actual, "expires_at": int(self.now() + SETTLED_LIFETIME_S)}
         return {
             "TableName": self.table,
             "Item": items.marshal(item),

@@ -1,40 +1,25 @@
 """From what came through a door to an accepted request: one place, whichever the door.
 
-`parse` checks form (types, unknown fields), `resolve` checks it against the model and fills in the model's defaults.
+`parse` checks form (`jobs.parsing`), `resolve` checks it against the model and fills in the model's defaults.
 Nothing is rounded: what a model cannot do is refused with the nearest that it can.
 """
 
 import re
 import secrets
-from collections.abc import Mapping
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from jobs.errors import RequestError
 from jobs.origin import Derivation
+from jobs.parsing import parse_as, shown
 from jobs.request import RequestBody, VideoRequest
 from jobs.shot_plan import plan_shots
 from models import catalog
 from models.catalog import ModelSpec, Size, SpecViolation
 
-MAX_DEPTH = 16
 MAX_ALL_TEXT_CHARS = (
     60_000  # over prompt, negative prompt and shots: 240 kB in UTF-8 at worst, of DynamoDB's 400 KB an item
 )
-_Shape = TypeVar("_Shape", bound=BaseModel)
-_DECIMAL = re.compile(r"^[0-9]{1,6}(\.[0-9]{1,6})?$")
 
-# pydantic's error types to the codes that callers see; all others are `invalid_value`.
-_CODES = {
-    "missing": "missing_required_parameter",
-    "extra_forbidden": "unknown_parameter",
-    "string_too_long": "string_above_max_length",
-    "too_long": "array_above_max_length",
-}
-# The arms of a union, the key of a mapping.
-_PYDANTIC_PARTS = {"str", "float", "[key]", "constrained-str", "VideoReference"}
-_TYPE_ERROR = re.compile(r"_type$|_from_float$|^string_unicode$")
+_DECIMAL = re.compile(r"^[0-9]{1,6}(\.[0-9]{1,6})?$")
 
 
 def parse(raw: object, *, texts: bool = False) -> RequestBody:
@@ -42,61 +27,6 @@ def parse(raw: object, *, texts: bool = False) -> RequestBody:
 
     Raises RequestError naming the field."""
     return parse_as(RequestBody, raw, texts=texts)
-
-
-def parse_as(shape: type[_Shape], raw: object, *, texts: bool) -> _Shape:
-    """The same for another body."""
-    if not isinstance(raw, Mapping):
-        raise RequestError(
-            "The request must be an object with fields such as 'model' and 'prompt'.", code="invalid_type"
-        )
-    check_depth(raw)
-    try:
-        return shape.model_validate(raw, strict=not texts)
-    except ValidationError as error:
-        raise request_error(error) from error
-
-
-def check_depth(raw: object) -> None:
-    """Refuse deep nesting before anything recurses into it."""
-    level: list[object] = [raw]
-    for _ in range(MAX_DEPTH):
-        level = [inner for value in level for inner in _children(value)]
-        if not level:
-            return
-    raise RequestError(f"The request is nested deeper than {MAX_DEPTH} levels.", code="invalid_value")
-
-
-def _children(value: object) -> list[object]:
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def request_error(error: ValidationError) -> RequestError:
-    """pydantic's first error in the API's words."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    kind = first["type"]
-    code = _CODES.get(kind, "invalid_type" if _TYPE_ERROR.search(kind) else "invalid_value")
-    param = param_of(first["loc"])
-    message = {
-        "missing": f"Missing required parameter: '{param}'.",
-        "extra_forbidden": f"Unknown parameter: '{param}'.",
-    }.get(kind, f"Invalid '{param}': {first['msg']}.")
-    return RequestError(message, param=param or None, code=code)
-
-
-def param_of(location: tuple[int | str, ...]) -> str:
-    """`("shots", 1, "prompt")` -> `shots[1].prompt`; what pydantic adds of its own is left out."""
-    path = ""
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif path and part in _PYDANTIC_PARTS:
-            continue
-        else:
-            path += f".{_shown(part)}" if path else _shown(part)
-    return path
 
 
 def resolve(body: RequestBody, *, default_model: str, now: float, derived: Derivation | None = None) -> VideoRequest:
@@ -116,13 +46,8 @@ def spec_of(model: str) -> ModelSpec:
         return catalog.get(model)
     except catalog.UnknownModel as unknown:
         known = ", ".join(unknown.known)
-        message = f"The model '{_shown(model)}' does not exist. There are: {known}."
+        message = f"The model '{shown(model)}' does not exist. There are: {known}."
         raise RequestError(message, param="model", code="model_not_found") from unknown
-
-
-def _shown(text: str) -> str:
-    """A caller's text as part of a message: shortened, without control characters."""
-    return "".join(c if c.isprintable() else "?" for c in text[:60])
 
 
 def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation | None) -> VideoRequest:
@@ -252,7 +177,7 @@ def _num_frames(spec: ModelSpec, body: RequestBody, fps: int) -> int | None:
 def _seconds(value: str | float) -> float:
     if isinstance(value, str):
         if not _DECIMAL.match(value.strip()):
-            raise RequestError(f"Invalid 'seconds': '{_shown(value)}' is no number of seconds.", param="seconds")
+            raise RequestError(f"Invalid 'seconds': '{shown(value)}' is no number of seconds.", param="seconds")
         value = float(value)
     if not 0 < value <= 86_400:
         raise RequestError("Invalid 'seconds': must be above 0 and at most 86400.", param="seconds")

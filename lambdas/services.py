@@ -3,26 +3,26 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from jobs.admission import Admission
-from jobs.audit import AuditTrail
-from jobs.casting import Casting
-from jobs.character_store import CharacterStore
-from jobs.derive import Derivations
-from jobs.fleet import FleetStore
-from jobs.images import Images
 from jobs.keys import KeyStore
-from jobs.loras import LoraShelf
-from jobs.media import MediaBucket
-from jobs.queue import JobQueues
 from jobs.settings import settings
-from jobs.source_video import SourceVideos
 from jobs.store import JobStore
-from jobs.submit import Submitter
 from jobs.usage import UsageStore
 from lambdas import webhook_services
 
 if TYPE_CHECKING:
+    from jobs.admission import Admission
+    from jobs.audit import AuditTrail
+    from jobs.casting import Casting
+    from jobs.character_store import CharacterStore
+    from jobs.derive import Derivations
     from jobs.drop.intake import Intake
+    from jobs.fleet import FleetStore
+    from jobs.images import Images
+    from jobs.media import MediaBucket
+    from jobs.queue import JobQueues
+    from jobs.submit import Submitter
+
+# A function imports what it uses: most need a few of these, and a cold start waits for every import.
 
 
 @cache
@@ -32,8 +32,10 @@ def store() -> JobStore:
 
 
 @cache
-def queues() -> JobQueues:
+def queues() -> "JobQueues":
     """The models' queues."""
+    from jobs.queue import JobQueues
+
     return JobQueues(settings().queue_prefix)
 
 
@@ -50,20 +52,26 @@ def usage() -> UsageStore:
 
 
 @cache
-def audit() -> AuditTrail:
+def audit() -> "AuditTrail":
     """What was changed by which API key."""
+    from jobs.audit import AuditTrail
+
     return AuditTrail(settings().table)
 
 
 @cache
-def fleet() -> FleetStore:
+def fleet() -> "FleetStore":
     """The fleet's registry."""
+    from jobs.fleet import FleetStore
+
     return FleetStore(settings().table)
 
 
 @cache
-def admission() -> Admission:
+def admission() -> "Admission":
     """Estimates requests, or refuses what the fleet cannot run."""
+    from jobs.admission import Admission
+
     return Admission(
         fleet=fleet(),
         instance_types=settings().instance_types,
@@ -72,26 +80,35 @@ def admission() -> Admission:
 
 
 @cache
-def media() -> MediaBucket:
+def media() -> "MediaBucket":
     """The media bucket's input files."""
+    from jobs.media import MediaBucket
+
     return MediaBucket(settings().media_bucket)
 
 
 @cache
-def images() -> Images:
+def images() -> "Images":
     """Input images."""
+    from jobs.images import Images
+
     return Images(media())
 
 
 @cache
-def characters() -> CharacterStore:
+def characters() -> "CharacterStore":
     """The characters."""
+    from jobs.character_store import CharacterStore
+
     return CharacterStore(settings().table)
 
 
 @cache
-def casting() -> Casting:
+def casting() -> "Casting":
     """The way in for characters."""
+    from jobs.casting import Casting
+    from jobs.source_video import SourceVideos
+
     return Casting(
         store=characters(),
         jobs=store(),
@@ -102,8 +119,11 @@ def casting() -> Casting:
 
 
 @cache
-def submitter() -> Submitter:
+def submitter() -> "Submitter":
     """The acceptance path."""
+    from jobs.loras import LoraShelf
+    from jobs.submit import Submitter
+
     return Submitter(
         store=store(),
         queues=queues(),
@@ -118,15 +138,18 @@ def submitter() -> Submitter:
 
 
 @cache
-def derivations() -> Derivations:
+def derivations() -> "Derivations":
     """Remixes, edits and extensions."""
+    from jobs.derive import Derivations
+    from jobs.source_video import SourceVideos
+
     return Derivations(store=store(), videos=SourceVideos(media()), default_model=settings().default_model)
 
 
 @cache
 def intake() -> "Intake":
     """The drop folder's way in."""
-    from jobs.drop.intake import Intake  # its parsers are the drop folder's alone
+    from jobs.drop.intake import Intake
 
     return Intake(submitter=submitter(), table=settings().table)
 

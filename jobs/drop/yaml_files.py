@@ -7,7 +7,7 @@ import yaml
 
 from jobs.drop.entries import Entry, FileError
 from jobs.errors import RequestError
-from jobs.validation import MAX_DEPTH
+from jobs.parsing import MAX_DEPTH
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times faster
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs import aws
 from jobs.addresses import FetchError, Gate
-from jobs.errors import JobNotFound
+from jobs.errors import JobNotFound, WebhookNotFound
 from jobs.events import EventType, WebhookDisabledDetail
 from jobs.publish import publish_disabled
 from jobs.queue import group_id
@@ -15,7 +15,7 @@ from jobs.store import JobStore
 from jobs.webhooks import signature
 from jobs.webhooks.delivery import Delivery, Message, Try, after, endpoint_after, given_up, message_id, payload
 from jobs.webhooks.endpoint import Endpoint
-from jobs.webhooks.store import WebhookNotFound, WebhookStore
+from jobs.webhooks.store import WebhookStore
 from jobs.webhooks.types import WebhookType
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from ulid import ULID
 
+from jobs.ids import new_webhook_id
 from jobs.webhooks.types import DEFAULT_TYPES, NamedType, WebhookType, new_secret
 
 MAX_ENDPOINTS = 20  # of one owner
@@ -86,7 +86,7 @@ class TestBody(BaseModel):
 def new_endpoint(body: WebhookBody, *, owner: str, now: float) -> Endpoint:
     """The record that a body asks for, with its first secret."""
     return Endpoint(
-        id=f"whe_{ULID()}",
+        id=new_webhook_id(),
         owner=owner,
         url=body.url,
         name=body.name,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jobs import aws, clock, items
-from jobs.errors import RequestError, WriteContention
+from jobs.errors import RequestError, WebhookNotFound, WriteContention
 from jobs.webhooks.delivery import LOG_LIFETIME_S, Delivery
 from jobs.webhooks.endpoint import MAX_ENDPOINTS, Endpoint, is_endpoint_id
 
@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_RACES = 10
-
-
-class WebhookNotFound(Exception):
-    """No such endpoint, or not this owner's."""
 
 
 class WebhookStore:

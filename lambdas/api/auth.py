@@ -2,18 +2,16 @@
 
 from contextvars import ContextVar
 
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-
 from jobs.keys import ApiKey, Scope
 from lambdas import services
-from lambdas.api.http import ApiError
+from lambdas.api.http import ApiError, HttpEvent
 
 _ADMIN_PATHS = ("/v1/keys", "/v1/webhook")  # an endpoint is told of every video of the owner's
 _READING_POSTS = ("/v1/videos/estimate",)
 _caller: ContextVar[ApiKey | None] = ContextVar("caller", default=None)
 
 
-def owner_of(event: APIGatewayProxyEventV2) -> str:
+def owner_of(event: HttpEvent) -> str:
     """The owner of the request's API key. Raises ApiError 401, 403, and LimitReached."""
     key = _key(event)
     _caller.set(key)
@@ -44,7 +42,7 @@ def scope_of(method: str, path: str) -> Scope:
     return Scope.SUBMIT
 
 
-def _key(event: APIGatewayProxyEventV2) -> ApiKey:
+def _key(event: HttpEvent) -> ApiKey:
     scheme, _, text = event.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         message = "You didn't provide an API key: send 'Authorization: Bearer sk-...'."

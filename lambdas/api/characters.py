@@ -10,26 +10,21 @@ from jobs.character import (
 )
 from lambdas import services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import answer, read_model
+from lambdas.api.http import HttpEvent, answer, idempotency_key, is_retry, read_model
 from lambdas.api.query import character_query
-from lambdas.api.routing import new_router
-
-router = new_router()
 
 
-@router.post("/v1/videos/characters")
-def create_character() -> Response[str]:
+def create_character(event: HttpEvent) -> Response[str]:
     """Take in what a character is to be learned from."""
-    event = router.current_event
     owner = owner_of(event)
-    character = services.casting().create(read_model(event, CharacterBody), owner=owner)
+    character = services.casting().create(
+        read_model(event, CharacterBody), owner=owner, idempotency_key=idempotency_key(event), is_retry=is_retry(event)
+    )
     return answer(character_view(character).model_dump(mode="json"))
 
 
-@router.get("/v1/videos/characters")
-def list_characters() -> Response[str]:
+def list_characters(event: HttpEvent) -> Response[str]:
     """One page of the owner's characters."""
-    event = router.current_event
     owner = owner_of(event)
     query = character_query(event.query_string_parameters)
     page = services.characters().list(owner, after=query.after, limit=query.limit, order=query.order)
@@ -39,15 +34,13 @@ def list_characters() -> Response[str]:
     return answer(view.model_dump(mode="json"))
 
 
-@router.get("/v1/videos/characters/<character_id>")
-def retrieve_character(character_id: str) -> Response[str]:
+def retrieve_character(event: HttpEvent, character_id: str) -> Response[str]:
     """One character."""
-    character = services.characters().get(character_id, owner=owner_of(router.current_event))
+    character = services.characters().get(character_id, owner=owner_of(event))
     return answer(character_view(character).model_dump(mode="json"))
 
 
-@router.delete("/v1/videos/characters/<character_id>")
-def delete_character(character_id: str) -> Response[str]:
+def delete_character(event: HttpEvent, character_id: str) -> Response[str]:
     """Forget a character; videos that were made with it stay."""
-    character = services.characters().delete(character_id, owner=owner_of(router.current_event))
+    character = services.characters().delete(character_id, owner=owner_of(event))
     return answer(CharacterDeletedView(id=character.id, deleted=True).model_dump(mode="json"))

@@ -14,18 +14,14 @@ from jobs.settings import settings
 from jobs.states import State
 from lambdas import services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import answer
+from lambdas.api.http import HttpEvent, answer
 from lambdas.api.query import history_hours
-from lambdas.api.routing import new_router
 from lambdas.api.views import FleetHistoryView, FleetView
 
-router = new_router()
 
-
-@router.get("/v1/fleet")
-def fleet() -> Response[str]:
+def fleet(event: HttpEvent) -> Response[str]:
     """Instances, slots, loaded models, backlog, the planner's decision and the month's spend."""
-    owner_of(router.current_event)
+    owner_of(event)
     plan = PlanStore(settings().table).get()
     queued = list(services.store().in_state(State.QUEUED))
     view = FleetView(
@@ -38,10 +34,8 @@ def fleet() -> Response[str]:
     return answer(view.model_dump(mode="json"))
 
 
-@router.get("/v1/fleet/history")
-def history() -> Response[str]:
+def history(event: HttpEvent) -> Response[str]:
     """Queue, slots and spend over the last hours."""
-    event = router.current_event
     owner_of(event)
     hours = history_hours(event.query_string_parameters)
     samples = FleetHistory(settings().table).since(clock.now() - hours * 3600)

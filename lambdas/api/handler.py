@@ -7,33 +7,17 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobs.character_store import CharacterNotFound
-from jobs.errors import JobNotFound, RequestError, WriteContention
+from jobs.errors import CharacterNotFound, JobNotFound, RequestError, WebhookNotFound, WriteContention
 from jobs.keys import KeyNotFound
 from jobs.limits import LimitReached
-from jobs.webhooks.store import WebhookNotFound
-from lambdas.api import characters, derived, fleet, models, openapi_route, uploads, videos
 from lambdas.api.auth import caller, forget_caller
 from lambdas.api.http import ApiError, error_answer, limit_answer, request_error_answer
-from lambdas.api.keys import router as key_router
-from lambdas.api.routing import methods_of
+from lambdas.api.routing import add_routes, methods_of
 from lambdas.api.trail import keep
-from lambdas.api.webhooks import router as webhook_router
 
 logger = Logger()
 app = APIGatewayHttpResolver()
-for part in (
-    models,
-    characters,
-    derived,
-    uploads,
-    videos,
-    fleet,
-    openapi_route,
-):  # models first: `/v1/videos/estimate` is no video's id
-    app.include_router(part.router)
-app.include_router(key_router)
-app.include_router(webhook_router)
+add_routes(app)
 
 
 def _on_request_error(error: RequestError) -> Response[str]:

@@ -13,10 +13,11 @@ from jobs.errors import IdempotencyConflict, RequestError
 from jobs.form import from_multipart, from_urlencoded
 from jobs.json_text import NotJson, decode_json
 from jobs.limits import LimitReached
-from jobs.validation import check_depth, request_error
+from jobs.parsing import check_depth, request_error
 
 JSON = "application/json"
 RETRY_WORTHWHILE_S = 60
+HttpEvent = APIGatewayProxyEventV2
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -75,7 +76,7 @@ def request_error_answer(error: RequestError) -> Response[str]:
     return error_answer(status, error.message, param=error.param, code=error.code)
 
 
-def read_body(event: APIGatewayProxyEventV2) -> Body:
+def read_body(event: HttpEvent) -> Body:
     """The body by its content type: JSON, or a form. Raises RequestError."""
     data = _bytes(event)
     content_type = event.headers.get("content-type", JSON)
@@ -94,7 +95,7 @@ def read_body(event: APIGatewayProxyEventV2) -> Body:
         raise RequestError(str(error), code="invalid_json") from error
 
 
-def read_model(event: APIGatewayProxyEventV2, model: type[Model]) -> Model:
+def read_model(event: HttpEvent, model: type[Model]) -> Model:
     """The body as `model`; no body at all is an empty one. Raises RequestError naming the field."""
     body = read_body(event) if event.get("body") else Body({}, texts=False)
     if not isinstance(body.raw, dict):
@@ -106,7 +107,17 @@ def read_model(event: APIGatewayProxyEventV2, model: type[Model]) -> Model:
         raise request_error(error) from error
 
 
-def _bytes(event: APIGatewayProxyEventV2) -> bytes:
+def idempotency_key(event: HttpEvent) -> str | None:
+    """The caller's own name for the request."""
+    return event.headers.get("idempotency-key")
+
+
+def is_retry(event: HttpEvent) -> bool:
+    """Whether the openai SDK says that it repeats a request."""
+    return event.headers.get("x-stainless-retry-count", "0") not in {"", "0"}
+
+
+def _bytes(event: HttpEvent) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return str(body).encode("utf-8", "surrogatepass")

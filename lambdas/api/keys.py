@@ -6,19 +6,15 @@ from aws_lambda_powertools.event_handler import Response
 
 from lambdas import services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import answer, read_model
+from lambdas.api.http import HttpEvent, answer, read_model
 from lambdas.api.key_views import AuditView, KeyBody, KeyListView, KeyUpdate, key_view
-from lambdas.api.routing import new_router
 
-router = new_router()
 AUDIT_SHOWN = 100
 _NO_KEY = {"key"}
 
 
-@router.post("/v1/keys")
-def create() -> Response[str]:
+def create(event: HttpEvent) -> Response[str]:
     """A new key, shown in this answer and never again."""
-    event = router.current_event
     owner = owner_of(event)
     body = read_model(event, KeyBody)
     scopes = tuple(dict.fromkeys(body.scopes))
@@ -26,24 +22,20 @@ def create() -> Response[str]:
     return answer(key_view(record, key=key).model_dump(mode="json"))
 
 
-@router.get("/v1/keys")
-def list_keys() -> Response[str]:
+def list_keys(event: HttpEvent) -> Response[str]:
     """The owner's keys, revoked ones too."""
-    found = services.keys().of_owner(owner_of(router.current_event))
+    found = services.keys().of_owner(owner_of(event))
     view = KeyListView(data=[key_view(record) for record in found])
     return answer(view.model_dump(mode="json", exclude={"data": {"__all__": {"key", "usage"}}}))
 
 
-@router.get("/v1/keys/<key_id>")
-def retrieve(key_id: str) -> Response[str]:
+def retrieve(event: HttpEvent, key_id: str) -> Response[str]:
     """One key, with its account."""
-    return _shown(owner_of(router.current_event), key_id)
+    return _shown(owner_of(event), key_id)
 
 
-@router.post("/v1/keys/<key_id>")
-def update(key_id: str) -> Response[str]:
+def update(event: HttpEvent, key_id: str) -> Response[str]:
     """Another name, other scopes or limits, from the next request on."""
-    event = router.current_event
     owner = owner_of(event)
     services.keys().named(owner, key_id)
     body = read_model(event, KeyUpdate)
@@ -54,17 +46,15 @@ def update(key_id: str) -> Response[str]:
     return _shown(owner, key_id)
 
 
-@router.delete("/v1/keys/<key_id>")
-def revoke(key_id: str) -> Response[str]:
+def revoke(event: HttpEvent, key_id: str) -> Response[str]:
     """The key stops working at once; its account and its trail stay."""
-    record = services.keys().revoke_named(owner_of(router.current_event), key_id)
+    record = services.keys().revoke_named(owner_of(event), key_id)
     return answer(key_view(record).model_dump(mode="json", exclude={"key", "usage"}))
 
 
-@router.get("/v1/keys/<key_id>/audit")
-def audit(key_id: str) -> Response[str]:
+def audit(event: HttpEvent, key_id: str) -> Response[str]:
     """What was changed by the key, the newest first."""
-    record = services.keys().named(owner_of(router.current_event), key_id)
+    record = services.keys().named(owner_of(event), key_id)
     view = AuditView(data=services.audit().read(record.id, limit=AUDIT_SHOWN))
     return answer(view.model_dump(mode="json"))
 

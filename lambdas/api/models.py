@@ -9,35 +9,28 @@ from jobs.settings import settings
 from jobs.validation import parse, resolve
 from lambdas import services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import ApiError, answer, read_body
-from lambdas.api.routing import new_router
+from lambdas.api.http import ApiError, HttpEvent, answer, read_body
 from lambdas.api.views import EstimateView, model_view
 from models import catalog
 
-router = new_router()
 
-
-@router.get("/v1/models")
-def list_models() -> Response[str]:
+def list_models(event: HttpEvent) -> Response[str]:
     """Every model of the catalog, and whether it can run here."""
-    owner_of(router.current_event)
+    owner_of(event)
     return answer({"object": "list", "data": [_shown(spec) for spec in catalog.all_models()]})
 
 
-@router.get("/v1/models/<model_id>")
-def retrieve_model(model_id: str) -> Response[str]:
+def retrieve_model(event: HttpEvent, model_id: str) -> Response[str]:
     """One model."""
-    owner_of(router.current_event)
+    owner_of(event)
     try:
         return answer(_shown(catalog.get(model_id)))
     except catalog.UnknownModel as unknown:
         raise ApiError(404, "No such model.", code="model_not_found") from unknown
 
 
-@router.post("/v1/videos/estimate")
-def estimate() -> Response[str]:
+def estimate(event: HttpEvent) -> Response[str]:
     """What a request would take and cost, and whether the fleet can run it; creates nothing."""
-    event = router.current_event
     owner_of(event)
     body = read_body(event)
     request = resolve(parse(body.raw, texts=body.texts), default_model=settings().default_model, now=clock.now())

@@ -97,7 +97,14 @@ def _paths() -> dict[str, Any]:
             )
         },
         "/v1/videos/characters": {
-            "post": _taken("createCharacter", "Take in a character", CharacterView, CharacterBody, (400, 401, 404)),
+            "post": _taken(
+                "createCharacter",
+                "Take in a character",
+                CharacterView,
+                CharacterBody,
+                (400, 401, 404, 422),
+                [_idempotency_key()],
+            ),
             "get": _operation("listCharacters", "List characters", CharacterListView, (400, 401), _character_query()),
         },
         "/v1/videos/characters/{character_id}": {
@@ -163,10 +170,15 @@ def _from_video(
 
 
 def _taken(
-    name: str, summary: str, shown: type[BaseModel], body: type[BaseModel], errors: tuple[int, ...]
+    name: str,
+    summary: str,
+    shown: type[BaseModel],
+    body: type[BaseModel],
+    errors: tuple[int, ...],
+    parameters: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """An operation that makes something other than a video: it has no idempotency key and nothing to wait for."""
-    return {**_operation(name, summary, shown, errors), "requestBody": _request_body(body)}
+    """An operation that makes something other than a video: there is nothing to wait for."""
+    return {**_operation(name, summary, shown, errors, parameters), "requestBody": _request_body(body)}
 
 
 def _request_body(body: type[BaseModel]) -> dict[str, Any]:

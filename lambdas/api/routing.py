@@ -1,12 +1,17 @@
-"""A typed way to make a router, and to ask which methods a path has: Powertools' classes have neither."""
+"""Between Powertools' resolver and our functions: each is imported when it is first asked, and gets the event."""
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from collections.abc import Callable
+from importlib import import_module
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from lambdas.api.routes import ROUTES, Route
 
 
-def new_router() -> APIGatewayHttpRouter:
-    """A router to be included in the application."""
-    return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+def add_routes(app: APIGatewayHttpResolver) -> None:
+    """Have `app` answer every route."""
+    for route in ROUTES:
+        app.route(route.path, method=route.method)(_answering(app, route))
 
 
 def methods_of(app: APIGatewayHttpResolver, path: str) -> list[str]:
@@ -14,3 +19,13 @@ def methods_of(app: APIGatewayHttpResolver, path: str) -> list[str]:
     routes = [route for route in app._static_routes if route.rule.match(path)]
     routes = routes or [route for route in app._dynamic_routes if route.rule.match(path)]
     return sorted({str(route.method).upper() for route in routes})
+
+
+def _answering(app: APIGatewayHttpResolver, route: Route) -> Callable[..., Response[str]]:
+    module, _, name = route.function.partition(".")
+
+    def call(**parameters: str) -> Response[str]:
+        function: Callable[..., Response[str]] = getattr(import_module(f"lambdas.api.{module}"), name)
+        return function(app.current_event, **parameters)
+
+    return call

@@ -5,16 +5,11 @@ from aws_lambda_powertools.event_handler import Response
 from jobs.uploads import UploadBody, open_upload
 from lambdas import services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import answer, read_model
-from lambdas.api.routing import new_router
-
-router = new_router()
+from lambdas.api.http import HttpEvent, answer, read_model
 
 
-@router.post("/v1/uploads")
-def upload() -> Response[str]:
+def upload(event: HttpEvent) -> Response[str]:
     """Where to put a file, and the id that stands for it."""
-    event = router.current_event
     owner = owner_of(event)
     view = open_upload(read_model(event, UploadBody), owner=owner, bucket=services.media_bucket())
     return answer(view.model_dump(mode="json"))

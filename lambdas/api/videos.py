@@ -4,7 +4,6 @@ import time
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from jobs import aws, clock
 from jobs.assets import delete_assets
@@ -16,35 +15,29 @@ from jobs.states import State, is_terminal
 from jobs.view import video_view
 from lambdas import services
 from lambdas.api.auth import caller, owner_of
-from lambdas.api.http import Body, answer, read_body
+from lambdas.api.http import Body, HttpEvent, answer, idempotency_key, is_retry, read_body
 from lambdas.api.query import list_query, prefer_wait, variant
-from lambdas.api.routing import new_router
 from lambdas.api.views import ContentView
 
-router = new_router()
 logger = Logger(child=True)
 URL_LIFETIME_S = 3600
 WAIT_LOOK_S = 0.5
 
 
-@router.post("/v1/videos")
-def create() -> Response[str]:
+def create(event: HttpEvent) -> Response[str]:
     """Accept a request; 200 with the video object, as OpenAI answers."""
-    event = router.current_event
     owner = owner_of(event)
     return accept(event, owner, read_body(event))
 
 
-def accept(
-    event: APIGatewayProxyEventV2, owner: str, body: Body, *, derived: Derivation | None = None
-) -> Response[str]:
+def accept(event: HttpEvent, owner: str, body: Body, *, derived: Derivation | None = None) -> Response[str]:
     """Submit the request, and answer with the video object. Raises RequestError."""
     job = services.submitter().submit(
         body.raw,
         owner=owner,
         source=Source(door="api"),
-        idempotency_key=event.headers.get("idempotency-key"),
-        is_retry=event.headers.get("x-stainless-retry-count", "0") not in {"", "0"},
+        idempotency_key=idempotency_key(event),
+        is_retry=is_retry(event),
         texts=body.texts,
         derived=derived,
         payer=caller(),
@@ -55,10 +48,8 @@ def accept(
     return _shown(_ended_within(job, wait_s) if wait_s else job)
 
 
-@router.get("/v1/videos")
-def list_videos() -> Response[str]:
+def list_videos(event: HttpEvent) -> Response[str]:
     """One page of the owner's videos."""
-    event = router.current_event
     owner = owner_of(event)
     query = list_query(event.query_string_parameters)
     page = services.store().list(
@@ -82,17 +73,14 @@ def list_videos() -> Response[str]:
     )
 
 
-@router.get("/v1/videos/<video_id>")
-def retrieve(video_id: str) -> Response[str]:
+def retrieve(event: HttpEvent, video_id: str) -> Response[str]:
     """One video, with its place in the queue and when it will be done."""
-    owner = owner_of(router.current_event)
+    owner = owner_of(event)
     return _shown(services.store().get(video_id, owner=owner))
 
 
-@router.get("/v1/videos/<video_id>/content")
-def content(video_id: str) -> Response[str]:
+def content(event: HttpEvent, video_id: str) -> Response[str]:
     """302 to the file, signed for an hour; to `Accept: application/json` the signed URLs themselves."""
-    event = router.current_event
     job = services.store().get(video_id, owner=owner_of(event))
     kind = variant(event.query_string_parameters)
     if job.outputs is None:
@@ -120,18 +108,19 @@ def _signed(bucket: str, key: str, disposition: str) -> str:
     )
 
 
-@router.delete("/v1/videos/<video_id>")
-def delete(video_id: str) -> Response[str]:
+def delete(event: HttpEvent, video_id: str) -> Response[str]:
     """Remove the record and every file; work on it stops at its next heartbeat."""
-    job = services.store().delete(video_id, owner=owner_of(router.current_event))
+    job = services.store().delete(video_id, owner=owner_of(event))
+    if not is_terminal(job.status):
+        # The stream tells of it, too; here it is settled while what was worked on it is still known.
+        services.usage().settle(job.model_copy(update={"status": State.CANCELLED}))
     delete_assets(services.media_bucket(), job.id)
     return answer({"id": job.id, "deleted": True, "object": "video.deleted"})
 
 
-@router.post("/v1/videos/<video_id>/cancel")
-def cancel(video_id: str) -> Response[str]:
+def cancel(event: HttpEvent, video_id: str) -> Response[str]:
     """Cancel: at once if queued, within a denoise step if running. Again for a cancelled one changes nothing."""
-    job = services.store().cancel(video_id, owner=owner_of(router.current_event))
+    job = services.store().cancel(video_id, owner=owner_of(event))
     if is_terminal(job.status) and job.status is not State.CANCELLED:
         raise RequestError(f"The video has ended: its status is '{job.status}'.", code="video_not_cancellable")
     return _shown(job)

@@ -18,9 +18,8 @@ from jobs.webhooks.endpoint import (
 from jobs.webhooks.types import WebhookType
 from lambdas import webhook_services as services
 from lambdas.api.auth import owner_of
-from lambdas.api.http import answer, read_model
+from lambdas.api.http import HttpEvent, answer, read_model
 from lambdas.api.query import page_query
-from lambdas.api.routing import new_router
 from lambdas.api.webhook_views import (
     DeliveryListView,
     EventTypesView,
@@ -31,15 +30,11 @@ from lambdas.api.webhook_views import (
     webhook_view,
 )
 
-router = new_router()
 DELIVERIES_SHOWN = 100
 
 
-@router.post("/v1/webhook_endpoints")
-@router.post("/v1/webhooks")
-def create() -> Response[str]:
+def create(event: HttpEvent) -> Response[str]:
     """A new endpoint. Its signing secret is in this answer and in no other."""
-    event = router.current_event
     owner = owner_of(event)
     body = read_model(event, WebhookBody)
     check_url(body.url)
@@ -48,11 +43,8 @@ def create() -> Response[str]:
     return _shown(endpoint, with_secret=True)
 
 
-@router.get("/v1/webhook_endpoints")
-@router.get("/v1/webhooks")
-def list_webhooks() -> Response[str]:
+def list_webhooks(event: HttpEvent) -> Response[str]:
     """The owner's endpoints, newest first."""
-    event = router.current_event
     owner = owner_of(event)
     after, limit = page_query(event.query_string_parameters)
     found = [each for each in reversed(services.store().of_owner(owner)) if after is None or each.id < after]
@@ -66,25 +58,19 @@ def list_webhooks() -> Response[str]:
     return answer(view.model_dump(mode="json"))
 
 
-@router.get("/v1/webhook_event_types")
-def event_types() -> Response[str]:
+def event_types(event: HttpEvent) -> Response[str]:
     """What can be subscribed to."""
-    owner_of(router.current_event)
+    owner_of(event)
     return answer(EventTypesView(data=[kind.value for kind in WebhookType]).model_dump(mode="json"))
 
 
-@router.get("/v1/webhook_endpoints/<webhook_id>")
-@router.get("/v1/webhooks/<webhook_id>")
-def retrieve(webhook_id: str) -> Response[str]:
+def retrieve(event: HttpEvent, webhook_id: str) -> Response[str]:
     """One endpoint."""
-    return _shown(services.store().get(owner_of(router.current_event), webhook_id))
+    return _shown(services.store().get(owner_of(event), webhook_id))
 
 
-@router.post("/v1/webhook_endpoints/<webhook_id>")
-@router.post("/v1/webhooks/<webhook_id>")
-def update(webhook_id: str) -> Response[str]:
+def update(event: HttpEvent, webhook_id: str) -> Response[str]:
     """Change URL, name or filter; enable it again, or disable it."""
-    event = router.current_event
     owner = owner_of(event)
     services.store().get(owner, webhook_id)
     body = read_model(event, WebhookUpdate)
@@ -94,19 +80,14 @@ def update(webhook_id: str) -> Response[str]:
     return _shown(services.store().change(owner, webhook_id, lambda current: updated(current, body, now=now)))
 
 
-@router.delete("/v1/webhook_endpoints/<webhook_id>")
-@router.delete("/v1/webhooks/<webhook_id>")
-def delete(webhook_id: str) -> Response[str]:
+def delete(event: HttpEvent, webhook_id: str) -> Response[str]:
     """Remove it; what is still to be delivered to it is given up."""
-    services.store().delete(owner_of(router.current_event), webhook_id)
+    services.store().delete(owner_of(event), webhook_id)
     return answer(WebhookDeletedView(id=webhook_id, deleted=True).model_dump(mode="json"))
 
 
-@router.post("/v1/webhook_endpoints/<webhook_id>/rotate_secret")
-@router.post("/v1/webhooks/<webhook_id>/rotate_secret")
-def rotate_secret(webhook_id: str) -> Response[str]:
+def rotate_secret(event: HttpEvent, webhook_id: str) -> Response[str]:
     """A new secret; for a day, if asked, deliveries are signed by the old one beside it."""
-    event = router.current_event
     owner = owner_of(event)
     services.store().get(owner, webhook_id)
     keep_old = read_model(event, RotateBody).keep_old_secret_active_for_24_hours
@@ -115,11 +96,8 @@ def rotate_secret(webhook_id: str) -> Response[str]:
     return _shown(endpoint, with_secret=True)
 
 
-@router.post("/v1/webhook_endpoints/<webhook_id>/test")
-@router.post("/v1/webhooks/<webhook_id>/test")
-def test(webhook_id: str) -> Response[str]:
+def test(event: HttpEvent, webhook_id: str) -> Response[str]:
     """Send a made-up event now, and say what the receiver answered."""
-    event = router.current_event
     endpoint = services.store().get(owner_of(event), webhook_id)
     kind = read_model(event, TestBody).event_type
     attempt = services.dispatcher().test(endpoint, kind)
@@ -129,11 +107,9 @@ def test(webhook_id: str) -> Response[str]:
     return answer(view.model_dump(mode="json"))
 
 
-@router.get("/v1/webhook_endpoints/<webhook_id>/deliveries")
-@router.get("/v1/webhooks/<webhook_id>/deliveries")
-def deliveries(webhook_id: str) -> Response[str]:
+def deliveries(event: HttpEvent, webhook_id: str) -> Response[str]:
     """The newest deliveries, with every try."""
-    endpoint = services.store().get(owner_of(router.current_event), webhook_id)
+    endpoint = services.store().get(owner_of(event), webhook_id)
     found = services.store().deliveries(endpoint.id, limit=DELIVERIES_SHOWN)
     return answer(DeliveryListView(data=[delivery_view(each) for each in found]).model_dump(mode="json"))
 

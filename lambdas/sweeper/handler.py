@@ -1,4 +1,4 @@
-"""Each minute: what nobody else would notice. Lost agents' jobs, lost messages, passed deadlines."""
+"""Each minute: what nobody else would notice. Lost agents, lost messages, passed deadlines, accounts not settled."""
 
 from collections import defaultdict
 from typing import Any
@@ -10,11 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from jobs import clock
 from jobs.errors import JobNotFound
 from jobs.job import Job
-from jobs.states import State
+from jobs.open_charges import OpenCharge
+from jobs.states import State, is_terminal
 from jobs.sweeping import Policy, expiry_error, lost, to_resend
 from lambdas import services
 
 logger = Logger()
+STREAM_GRACE_S = 300.0
 
 
 class SweeperSettings(BaseSettings):
@@ -32,11 +34,14 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     own = SweeperSettings()
     policy = Policy(resend_after_s=own.resend_after_s, max_wait_s=own.max_wait_s)
     now = clock.now()
+    charges = list(services.usage().open_charges())  # first: whose job is in neither list then has ended
     running = list(services.store().in_state(State.IN_PROGRESS))
     counts = {"reaped": _reap(lost(running, now=now))}
     queued = list(services.store().in_state(State.QUEUED))
     counts["expired"] = _expire(queued, policy, now)
     counts["resent"] = _resend(queued, running, policy, now)
+    alive = {job.id for job in (*queued, *running)}
+    counts["settled"] = sum(_settle(charge, now) for charge in charges if charge.job_id not in alive)
     logger.info("swept", extra=counts)
     return counts
 
@@ -79,6 +84,15 @@ def _resend(queued: list[Job], running: list[Job], policy: Policy, now: float) -
         for job in to_resend(jobs, running=at_work, messages=messages, policy=policy, now=now):
             resent += _send_again(job)
     return resent
+
+
+def _settle(charge: OpenCharge, now: float) -> bool:
+    """Book what the stream did not tell of: usually it has, a second after the end."""
+    try:
+        job = services.store().get(charge.job_id)
+    except JobNotFound:
+        return services.usage().settle_gone(charge)
+    return is_terminal(job.status) and now - job.updated_at >= STREAM_GRACE_S and services.usage().settle(job)
 
 
 def _send_again(job: Job) -> bool:

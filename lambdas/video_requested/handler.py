@@ -10,8 +10,8 @@ from jobs import idempotency
 from jobs.errors import RequestError
 from jobs.events import RequestedDetail
 from jobs.job import DEFAULT_OWNER, Source
+from jobs.parsing import check_depth, request_error
 from jobs.request import RequestBody
-from jobs.validation import check_depth, request_error
 from lambdas import services
 
 logger = Logger()

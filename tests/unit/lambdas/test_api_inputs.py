@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from jobs.addresses import AddressRefused, Fetched, FetchError, Gate, TooLarge
-from jobs.character_store import CharacterMoved
+from jobs.character_store import CharacterMoved, CharacterStore
 from jobs.images import Images
 from jobs.job import JobError
 from lambdas import services
@@ -231,6 +231,47 @@ def test_given_images_then_each_is_checked_and_kept(api: Api, cloud: Cloud) -> N
     keys = services.characters().get(made["id"], owner="default").images
     assert [key.rpartition(".")[2] for key in keys] == ["png", "webp"]
     assert all(cloud.read(key) for key in keys)
+
+
+def test_given_a_characters_request_again_then_the_same_character_and_another_body_is_a_422(
+    api: Api, cloud: Cloud
+) -> None:
+    body = {"name": "Dona Flor", "images": ["data:image/png;base64," + base64.b64encode(picture()).decode()]}
+    path, key = "/v1/videos/characters", {"idempotency-key": "flor-1"}
+    made, again = (api("POST", path, json_body=body, headers=key).body["id"] for _ in range(2))
+    retried = api("POST", path, json_body=body, headers={"x-stainless-retry-count": "1"}).body["id"]
+    retried_again = api("POST", path, json_body=body, headers={"x-stainless-retry-count": "1"}).body["id"]
+
+    assert again == made
+    assert retried == retried_again != made
+    assert api("POST", path, json_body=body).body["id"] not in {made, retried}
+    for other in ((path, {**body, "name": "Vadinho"}), ("/v1/videos", GOOD)):
+        refused = api("POST", other[0], json_body=other[1], headers=key)
+        assert (refused.status, refused.body["error"]["code"]) == (422, "idempotency_key_reused")
+    api("DELETE", f"{path}/{made}")
+    gone = api("POST", path, json_body=body, headers=key)
+    assert error_of(gone) == (400, "Idempotency-Key", "character_deleted")
+
+
+def test_given_two_identical_requests_at_the_same_moment_then_one_character(
+    api: Api, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"name": "a", "images": ["data:image/png;base64," + base64.b64encode(picture()).decode()]}
+    key, faster = {"idempotency-key": "one"}, []
+    original = CharacterStore.create
+    before = len(api("GET", "/v1/videos/characters", query={"limit": "100"}).body["data"])
+
+    def second_comes_first(self: CharacterStore, character: Any, **record: Any) -> bool:
+        if not faster:
+            faster.append("")
+            faster[0] = api("POST", "/v1/videos/characters", json_body=body, headers=key).body["id"]
+        return original(self, character, **record)
+
+    monkeypatch.setattr(CharacterStore, "create", second_comes_first)
+    made = api("POST", "/v1/videos/characters", json_body=body, headers=key).body["id"]
+
+    assert made == faster[0]
+    assert len(api("GET", "/v1/videos/characters", query={"limit": "100"}).body["data"]) == before + 1
 
 
 def test_given_a_finished_video_then_it_is_what_the_character_is_learned_from(api: Api, cloud: Cloud) -> None:

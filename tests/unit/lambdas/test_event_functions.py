@@ -262,12 +262,12 @@ def test_given_a_lost_agent_then_the_sweeper_queues_its_job_again_and_sends_a_me
     store.create(job)
     store.claim(job.id, instance_id="i", slot="0", lease_s=60)
 
-    assert sweeper({}, context) == {"reaped": 1, "expired": 0, "resent": 0}
+    assert sweeper({}, context) == {"reaped": 1, "expired": 0, "resent": 0, "settled": 0}
 
     after = services.store().get(job.id)
     assert (after.status, after.crashes, after.attempts[0].outcome) == ("queued", 0, "lost")
     assert [message["job_id"] for message in cloud.messages()] == [job.id]
-    assert sweeper({}, context) == {"reaped": 0, "expired": 0, "resent": 0}
+    assert sweeper({}, context) == {"reaped": 0, "expired": 0, "resent": 0, "settled": 0}
 
 
 def test_given_a_job_whose_message_never_went_then_it_is_sent_once(cloud: Cloud, context: Any) -> None:

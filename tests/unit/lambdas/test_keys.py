@@ -19,6 +19,8 @@ from jobs.transitions import cancel, cancelled, claim
 from lambdas import services
 from lambdas.api.auth import scope_of
 from lambdas.publisher.handler import handler as publisher
+from lambdas.sweeper.handler import STREAM_GRACE_S
+from lambdas.sweeper.handler import handler as sweeper
 from tests.unit.jobs.cloud import TABLE, Cloud
 from tests.unit.jobs.made import T0, outputs, queued
 from tests.unit.lambdas.conftest import Answer, Api
@@ -129,11 +131,17 @@ def test_given_a_rate_limit_then_a_429_says_when_to_come_again_and_other_keys_go
     assert api("GET", "/v1/videos").status == 200
 
 
-def end(job_id: str, context: Any, *, cost_usd: float = 0.03) -> None:
-    """The job is made; the table's stream tells the publisher, twice."""
+def complete(job_id: str, *, cost_usd: float) -> tuple[Job, Job]:
+    """What an agent does with it: the record before the end, and after."""
     store = services.store()
     running = store.claim(job_id, instance_id="i", slot="0", lease_s=60)
     done = store.complete(job_id, 1, outputs=outputs(running), seconds_by_phase={}, cost_usd=cost_usd)
+    return running, done
+
+
+def end(job_id: str, context: Any, *, cost_usd: float = 0.03) -> None:
+    """The job is made; the table's stream tells the publisher, twice."""
+    running, done = complete(job_id, cost_usd=cost_usd)
     for _ in range(2):
         publisher({"Records": [record(running, done)]}, context)
 
@@ -200,6 +208,29 @@ def test_given_a_deleted_job_then_its_reservation_comes_back(cloud: Cloud, price
 
     usage = api("GET", f"/v1/keys/{key_id_of(api)}").body["usage"]
     assert (usage["reserved_usd"], usage["spent_usd"], usage["active_jobs"]) == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("fate", ["completed", "deleted"])
+def test_given_an_end_that_the_stream_never_told_of_then_the_sweeper_settles_it_once(
+    cloud: Cloud, priced: None, context: Any, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    api = api_with(monthly_budget_usd=0.05)
+    ended, waiting = (api("POST", "/v1/videos", json_body=GOOD).body["id"] for _ in range(2))
+    assert sweeper({}, context)["settled"] == 0
+    if fate == "completed":
+        complete(ended, cost_usd=0.01)
+    else:
+        services.store().delete(ended, owner="default")  # and the function died before it could settle
+
+    later = clock.now() + STREAM_GRACE_S
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+    assert [sweeper({}, context)["settled"] for _ in range(2)] == [1, 0]
+    usage = api("GET", f"/v1/keys/{key_id_of(api)}").body["usage"]
+    spent = 0.01 if fate == "completed" else 0.0
+    assert (usage["spent_usd"], usage["reserved_usd"], usage["active_jobs"]) == (spent, 0.02, 1)
+    end(waiting, context, cost_usd=0.03)
+    assert api("GET", f"/v1/keys/{key_id_of(api)}").body["usage"]["active_jobs"] == 0
 
 
 def test_given_a_key_without_limits_then_its_spending_is_known_all_the_same(
