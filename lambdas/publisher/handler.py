@@ -47,6 +47,20 @@ def _settle(change: dict[str, Any]) -> None:
     ended = new if new is not None else old and old.model_copy(update={"status": State.CANCELLED})
     if ended is not None and is_terminal(ended.status):
         services.usage().settle(ended)
+        _learn(ended)
+
+
+def _learn(ended: Job) -> None:
+    """A completed job tells how far its prediction was off."""
+    if ended.status is not State.COMPLETED:
+        return
+    from jobs.calibration import (
+        sample_of,  # the catalog and the arithmetic: most of what this function tells needs neither
+    )
+
+    sample = sample_of(ended)
+    if sample is not None:
+        services.calibration().learn(sample)
 
 
 def _job(image: dict[str, Any] | None) -> Job | None:
