@@ -55,8 +55,8 @@ class Permissions:
         self._list_bucket(function)
 
     def publisher(self, function: DomainFunction) -> None:
-        """Turns changes of the table into events, and books what an ended job cost and taught."""
-        function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
+        """Turns changes of the table into events, and books what an ended job cost."""
+        function.allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
         function.allow(["events:PutEvents"], [self.events.bus.event_bus_arn])
         function.accept_wildcard("*", "The stream's event source lists streams, an action that knows no resources.")
 
@@ -77,12 +77,15 @@ class Permissions:
         self._table(function, [*_READ, "dynamodb:PutItem"])
         self._describe_fleet(function)
         function.allow(["ec2:DescribeSpotPriceHistory"], ["*"])
-        self._resize_group(function)
+        self._on_groups(function, ["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"])
 
     def sweeper(self, function: DomainFunction) -> None:
-        """Settles orphans: jobs without a message or a living lease."""
+        """Settles orphans: jobs without a message or a living lease, instances without an agent, forgotten files."""
         self._table(function, _READ + _WRITE)
         function.allow([*_SEND, "sqs:GetQueueAttributes"], self.queues.arns)
+        self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "uploads/*")
+        self._list_bucket(function)
+        self._on_groups(function, ["autoscaling:TerminateInstanceInAutoScalingGroup"])
 
     def _table(self, function: DomainFunction, actions: list[str]) -> None:
         table_arn = self.storage.table.table_arn
@@ -103,8 +106,7 @@ class Permissions:
         function.allow(["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities"], ["*"])
         function.accept_wildcard("*", _NO_RESOURCE_REASON)
 
-    def _resize_group(self, function: DomainFunction) -> None:
-        actions = ["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"]
+    def _on_groups(self, function: DomainFunction, actions: list[str]) -> None:
         function.allow(actions, self.fleet.group_arns)
         for arn in self.fleet.group_arns:
             function.accept_wildcard(arn, _GROUP_REASON)

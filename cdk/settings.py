@@ -94,6 +94,7 @@ class ScalingSettings(_Settings):
     `resend_after_s` the age at which a queued job without a sign of life gets a fresh message, `max_wait_s` the age
     at which it fails. Spot that delivers nothing for `starve_after_s` gives way to on-demand instances for
     `retry_spot_after_s`. An instance is launched only if the month's limit pays the whole fleet for `launch_reserve_s`.
+    The last jobs of an instance move to slots that idle elsewhere if `move_least_s` of work is left; 0 moves none.
     """
 
     target_backlog_s: Annotated[int, Field(ge=1)]
@@ -103,6 +104,7 @@ class ScalingSettings(_Settings):
     starve_after_s: Annotated[int, Field(ge=60)]
     retry_spot_after_s: Annotated[int, Field(ge=60)]
     launch_reserve_s: Annotated[int, Field(ge=0)]
+    move_least_s: Annotated[int, Field(ge=0)]
     warm_windows: tuple[WarmWindow, ...]
 
 

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk.agent_permissions import grant_agent
 from cdk.api import Api
+from cdk.dashboard import Dashboard
 from cdk.events import Events
 from cdk.fleet import DRAIN_HOOK, Fleet
 from cdk.functions import DomainFunction, FunctionDefaults
@@ -20,6 +21,7 @@ from cdk.permissions import Permissions
 from cdk.queues import JobQueues
 from cdk.settings import StackSettings
 from cdk.storage import Storage
+from cdk.wakes import Wakes
 from cdk.webhooks import FUNCTION_TIMEOUT_S, Webhooks
 from models.catalog import all_models, get
 
@@ -166,9 +168,11 @@ class VideoStack(Stack):
             "REVALIDA_STARVE_AFTER_S": str(scaling.starve_after_s),
             "REVALIDA_RETRY_SPOT_AFTER_S": str(scaling.retry_spot_after_s),
             "REVALIDA_LAUNCH_RESERVE_S": str(scaling.launch_reserve_s),
+            "REVALIDA_MOVE_LEAST_S": str(scaling.move_least_s),
             "REVALIDA_WARM_WINDOWS": json.dumps([window.model_dump() for window in scaling.warm_windows]),
             "REVALIDA_RESEND_AFTER_S": str(scaling.resend_after_s),
             "REVALIDA_MAX_WAIT_S": str(scaling.max_wait_s),
+            "REVALIDA_UPLOAD_RETENTION_S": str(86_400 * self._settings.data.upload_retention_days),
         }
 
     def _compute(self, lambda_bundle: str) -> None:
@@ -194,7 +198,16 @@ class VideoStack(Stack):
             log_retention_days=settings.functions.log_retention_days,
         )
         self.events.on_request("VideoRequested", functions["video_requested"])
-        self.events.on_video("Backlog", ["Video Queued", "Video Interrupted"], functions["planner"])
+        Wakes(
+            self,
+            "Backlog",
+            queue_name=f"{settings.prefix}-planner-wakes",
+            bus=self.events,
+            detail_types=["Video Queued", "Video Interrupted"],
+            function=functions["planner"],
+            function_timeout_s=_FUNCTION_TIMEOUT_S["planner"],
+            dead_letters=self.failures,
+        )
         self.events.on_video(
             "Ended",
             ["Video Completed", "Video Failed", "Video Cancelled"],
@@ -231,12 +244,22 @@ class VideoStack(Stack):
             getattr(grants, name)(function)
 
     def _watch(self) -> None:
+        functions = {name: function.function for name, function in self.functions.items()}
+        Dashboard(
+            self,
+            "Board",
+            name=f"{self._settings.prefix}-video",
+            functions=functions.values(),
+            queues=self.queues,
+            failures=self.failures,
+            max_usd_per_month=self._settings.fleet.max_usd_per_month,
+        )
         Observability(
             self,
             "Observability",
             prefix=self._settings.prefix,
             alerts=self.alerts.topic,
-            functions={name: function.function for name, function in self.functions.items()},
+            functions=functions,
             queues=self.queues,
             failures=self.failures,
             latency_target_s=self._settings.fleet.latency_target_s,

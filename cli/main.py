@@ -8,6 +8,7 @@ from cli.costs import costs
 from cli.doctor.command import doctor
 from cli.drop import drop
 from cli.group import Commands
+from cli.report import report
 from cli.simulate import simulate
 from cli.studio import fleet, models
 from cli.submit import edit, extend, remix, submit
@@ -40,7 +41,8 @@ for name, group in (("keys", keys.app), ("webhooks", webhooks.app), ("dead-lette
     app.add_typer(group, name=name, rich_help_panel="Operate")
 app.add_typer(weights.app, name="weights", rich_help_panel="Operate")
 app.command(rich_help_panel="Plan")(simulate)
-app.command(rich_help_panel="Operate")(doctor)
+for command in (report, doctor):
+    app.command(rich_help_panel="Operate")(command)
 
 if __name__ == "__main__":
     app()

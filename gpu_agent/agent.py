@@ -22,6 +22,7 @@ from gpu_agent.lifecycle import complete_termination
 from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS, Loop
 from gpu_agent.offers import Gpu, abilities, detect_gpus, divide, estimate_slot, slot_name
+from gpu_agent.orders import ORDERS_LAST_S, FleetOrders
 from gpu_agent.outcomes import Outcomes
 from gpu_agent.pricing import usd_per_hour
 from gpu_agent.settings import AgentSettings
@@ -30,6 +31,7 @@ from gpu_agent.source import WorkSource
 from gpu_agent.watchdog import watch
 from gpu_agent.weights import models_in_bucket
 from jobs.fleet import FleetStore
+from jobs.fleet_plan import PlanStore
 from jobs.queue import JobQueues
 from jobs.store import JobStore
 
@@ -76,7 +78,8 @@ class Agent:
             slot_name=self._slot_name,
         )
         self._slots = tuple(Slot(spec, self._context) for spec in specs)
-        self._watcher = InterruptionWatcher(self._imds, self._context)
+        orders = FleetOrders(PlanStore(settings.table, client=self._clients.dynamodb))
+        self._watcher = InterruptionWatcher(self._imds, self._context, orders)
         self._report = FleetReport(
             self._fleet, self._identity, self._context, self._slots, accelerators=_names(self._gpus)
         )
@@ -113,6 +116,7 @@ class Agent:
         make = partial(Loop, on_death=self._on_death)
         loops = [
             make("interruption", self._watcher.turn, interval_s=settings.imds_poll_s),
+            make("orders", self._watcher.obey, interval_s=ORDERS_LAST_S),
             make("abilities", self.report_abilities, interval_s=SECONDS_PER_HOUR),
             make("fleet", self._report.send, interval_s=settings.fleet_report_s),
             make("watchdog", partial(watch, self._slots, hang_limit_s=settings.hang_limit_s), interval_s=WATCHDOG_S),
@@ -129,7 +133,9 @@ class Agent:
 
     def _drained(self) -> bool:
         board = self._context.board
-        return board.posted and (self._context.hands.empty or board.remaining_s() <= 0)
+        # Whose jobs have moved ends the instance, not only the agent: that is the departure's to do.
+        done = self._context.hands.empty and board.reason != NoticeKind.MOVE
+        return board.posted and (done or board.remaining_s() <= 0)
 
     def _on_death(self, name: str) -> None:
         # Work goes on elsewhere once the leases end; limping on could hold them for ever.

@@ -33,6 +33,11 @@ class NoticeBoard:
                 self._deadline_s = deadline_s
                 self._reason = notice.kind
 
+    def withdraw(self) -> None:
+        """The machine stays after all."""
+        with self._lock:
+            self._deadline_s, self._reason = None, ""
+
     @property
     def posted(self) -> bool:
         with self._lock:

@@ -1,4 +1,5 @@
-"""Idle shutdown: the instance ends itself through its Auto Scaling group, with the desired capacity decremented."""
+"""Leaving: an idle instance, or one whose jobs have moved, ends itself through its Auto Scaling group, with the desired
+capacity decremented."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from gpu_agent.context import Context
 from gpu_agent.idle import IdleAction, InstanceWork, decide
+from gpu_agent.imds import NoticeKind
 from gpu_agent.logs import logger
 from gpu_agent.metrics import count
 from gpu_agent.slot import Slot
@@ -14,6 +16,7 @@ from gpu_agent.slot import Slot
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
 
+LOOK_S = 0.1
 REFUSED = "ValidationError"  # not in the group, or the group is at its smallest size
 
 
@@ -32,24 +35,57 @@ class Departure:
         self._slots = slots
         self._autoscaling = autoscaling
         self._leave = leave
+        self._has_cordoned = False
 
     def turn(self) -> float | None:
         """One look; for a Loop. Raises passing errors, with the cordon lifted again."""
-        if self._context.board.posted or self._decide() is IdleAction.STAY:
+        if self._context.board.reason == NoticeKind.MOVE:
+            self._leave_once_moved()
             return None
-        was_cordoned = self._context.hands.cordoned
-        self._context.hands.cordon()
+        if self._context.board.posted:
+            return None
+        if any(slot.starting for slot in self._slots):
+            self._context.hands.begin_idling()
+        if self._decide() is IdleAction.STAY:
+            self._lift_cordon()  # a slot that was still looking has found work
+            return None
+        self._put_cordon()
+        if not self._context.hands.empty:
+            return LOOK_S  # a slot still looks: the cordon stays, and nobody begins another look
+        return self._leave_or_stay()
+
+    def _leave_or_stay(self) -> float | None:
         left = False
         try:
-            # Between the decision and the cordon a slot may have found work: then there is something in hand.
-            left = self._context.hands.empty and self._terminate()
+            left = self._terminate()
         finally:
-            if not left and not was_cordoned:
-                self._context.hands.uncordon()
+            if not left:
+                self._lift_cordon()
         if left:
             self._leave()
             return None
-        return None if not self._context.hands.empty else self._context.settings.idle_limit_s
+        return self._context.settings.idle_limit_s
+
+    def _put_cordon(self) -> None:
+        """A cordon that another has put is not ours to lift."""
+        if not self._context.hands.cordoned:
+            self._context.hands.cordon()
+            self._has_cordoned = True
+
+    def _lift_cordon(self) -> None:
+        if self._has_cordoned:
+            self._context.hands.uncordon()
+            self._has_cordoned = False
+
+    def _leave_once_moved(self) -> None:
+        """The planner found this instance to spare: it goes when its hands are empty, or works on if it may not go."""
+        if not self._context.hands.empty:
+            return
+        if self._terminate():
+            self._leave()
+            return
+        self._context.board.withdraw()
+        self._context.hands.uncordon()
 
     def _decide(self) -> IdleAction:
         hands = self._context.hands
@@ -72,5 +108,5 @@ class Departure:
             logger.info("idle, but the group keeps this instance", extra={"reason": str(error)})
             return False
         count("IdleShutdown")
-        logger.info("idle: the instance ends itself")
+        logger.info("nothing in hand: the instance ends itself")
         return True

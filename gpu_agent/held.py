@@ -161,6 +161,11 @@ class Hands:
             busy = self._held or self._reserved
             return 0.0 if busy else time.monotonic() - self._idle_since_s
 
+    def begin_idling(self) -> None:
+        """Idleness counts from now: before, no slot could have taken work."""
+        with self._lock:
+            self._idle_since_s = time.monotonic()
+
     def _touch(self) -> None:
         if self._held or self._reserved:
             self._idle_since_s = time.monotonic()

@@ -11,6 +11,8 @@ from enum import StrEnum
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from jobs.waiting import MOVED
+
 TOKEN_TTL_S = 21_600  # the longest that IMDSv2 grants
 TIMEOUT_S = 2.0  # link-local: an answer that takes longer will not come
 
@@ -20,6 +22,7 @@ class NoticeKind(StrEnum):
     REBALANCE = "rebalance"
     LIFECYCLE = "lifecycle"
     SIGNAL = "signal"
+    MOVE = MOVED  # not the metadata service's: the planner's order, on the same board
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the planner's record tells agents: whether Spot can be had, and whether the month's money is spent."""
+"""What the planner's record tells agents: whether Spot can be had, whether the money is spent, and who is to leave."""
 
 import time
 from collections.abc import Callable
@@ -30,6 +30,11 @@ class FleetOrders:
         if is_spot or plan is None or not plan.on_demand.instances:
             return False
         return plan.memory.closed_until_s <= plan.at
+
+    def retires(self, instance_id: str) -> bool:
+        """Its few jobs fit into slots that idle elsewhere: it is to hand them over and leave."""
+        plan = self._latest()
+        return plan is not None and plan.retire == instance_id
 
     def _latest(self) -> PlanRecord | None:
         if self._clock_s() - self._read_s >= ORDERS_LAST_S:

@@ -48,6 +48,7 @@ class AgentSettings(BaseSettings):
     upload_bytes_per_s: float = 100e6  # of one S3 stream, until the first upload was measured
     notice_margin_s: float = 8.0
     drain_s: float = 100.0
+    move_s: float = 1800.0  # a step of the longest video on the slowest card ends within it
     close_s: float = 15.0
     hang_limit_s: float = 1800.0
     idle_limit_s: float = 300.0

@@ -69,6 +69,11 @@ class Slot:
         return self._health.isolated
 
     @property
+    def starting(self) -> bool:
+        """Its worker cannot take work yet."""
+        return not (self._ready or self.isolated)
+
+    @property
     def idle(self) -> bool:
         return self._bench.empty
 

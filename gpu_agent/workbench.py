@@ -111,6 +111,10 @@ class Workbench:
             self._stop(running, StopWhy.CANCELLED)
         if self._context.board.posted and not running.noticed:
             self._act_on_notice(running)
+        elif running.give_up_at_s is not None:
+            # A Spot notice may come while a job is on its way elsewhere: then there is less time than was thought.
+            left_s = self._context.board.remaining_s() - self._context.settings.notice_margin_s
+            running.give_up_at_s = min(running.give_up_at_s, time.monotonic() + max(0.0, left_s))
 
     def abandon(self, reason: str) -> None:
         """The worker was ended on purpose: capacity is lost, nobody is to blame."""

@@ -79,11 +79,14 @@ class FleetPlan(_Record):
 
 
 class PlanRecord(FleetPlan):
-    """One run of the planner, with what the next one needs."""
+    """One run of the planner, with what the next one needs. `retire` is the order to one instance's agent: hand over
+    the jobs, and leave. `silent` are instances that have been paid for without an agent for too long."""
 
     ledger: Ledger
     memory: PlannerMemory = Field(default_factory=PlannerMemory)
     prices: SpotPrices | None = None
+    retire: str | None = None
+    silent: tuple[str, ...] = ()
 
     def shown(self) -> FleetPlan:
         """Without the planner's own notes."""

@@ -48,13 +48,25 @@ def plan_key() -> dict[str, str]:
     return {"pk": "FLEET", "sk": "PLAN"}
 
 
-def calibration_key() -> dict[str, str]:
-    return {"pk": "FLEET", "sk": "CALIBRATION"}
-
-
 def sample_key(at: float) -> dict[str, str]:
     """The fleet's history: one sample a minute, in order of time."""
     return {"pk": "FLEET_HISTORY", "sk": f"{int(at // 60 * 60):012d}"}
+
+
+def sweep_key() -> dict[str, str]:
+    return {"pk": "FLEET", "sk": "SWEEP"}
+
+
+def meter_key(month: str, instance_id: str) -> dict[str, str]:
+    return {"pk": f"METER#{month}", "sk": f"INSTANCE#{instance_id}"}
+
+
+def tally_key(month: str, owner: str, model: str) -> dict[str, str]:
+    return {"pk": f"TALLY#{month}", "sk": f"{owner}#{model}"}
+
+
+def tallied_key(job_id: str) -> dict[str, str]:
+    return {"pk": f"TALLIED#{job_id}", "sk": "TALLIED"}
 
 
 def key_of_owner(owner: str, key_id: str) -> dict[str, str]:

@@ -6,6 +6,10 @@ from typing import NamedTuple
 from jobs.job import Job, JobError
 from jobs.transitions import lease_alive
 
+# A running job is looked at once it takes so many times what was predicted, and this much longer at least.
+STALLED_TIMES = 3.0
+STALLED_LEAST_S = 600.0
+
 
 class Policy(NamedTuple):
     """Seconds: after how long a queued job's message is looked for, and how long a job may wait at all."""
@@ -38,3 +42,15 @@ def to_resend(queued: Iterable[Job], *, running: int, messages: int, policy: Pol
     missing = len(waiting) + running - messages
     due = [job for job in waiting if now - max(job.queued_at, job.sent_at or 0.0) >= policy.resend_after_s]
     return due[: max(0, missing)]
+
+
+def stalled(running: Iterable[Job], *, now: float) -> list[Job]:
+    """Jobs whose attempt lives, and takes far longer than was predicted: an agent that hangs, or an estimate that is
+    wrong. Without an estimate nobody can tell."""
+    return [job for job in running if job.estimate and lease_alive(job, now) and _overdue_s(job, now) > 0]
+
+
+def _overdue_s(job: Job, now: float) -> float:
+    assert job.estimate is not None
+    predicted_s = job.estimate.load_s + job.estimate.seconds
+    return now - job.attempts[-1].started_at - max(STALLED_TIMES * predicted_s, predicted_s + STALLED_LEAST_S)

@@ -5,9 +5,11 @@ from jobs.request import Priority
 
 PRIORITY_LEVELS: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 LOST_TO_CAPACITY = frozenset({"interrupted", "lost"})
+MOVED = "moved"  # an attempt's reason: the planner had the job go on elsewhere, no capacity was lost
 ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot instance
 
 
 def wants_on_demand(job: Job) -> bool:
     """Whether lost capacity has hit the job so often that Spot should not run it any more."""
-    return sum(attempt.outcome in LOST_TO_CAPACITY for attempt in job.attempts) >= ON_DEMAND_AFTER_LOSSES
+    losses = (one.outcome in LOST_TO_CAPACITY and one.reason != MOVED for one in job.attempts)
+    return sum(losses) >= ON_DEMAND_AFTER_LOSSES

@@ -12,7 +12,6 @@ from lambdas import webhook_services
 if TYPE_CHECKING:
     from jobs.admission import Admission
     from jobs.audit import AuditTrail
-    from jobs.calibration import CalibrationStore
     from jobs.casting import Casting
     from jobs.character_store import CharacterStore
     from jobs.derive import Derivations
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.media import MediaBucket
     from jobs.queue import JobQueues
     from jobs.submit import Submitter
+    from jobs.tally import TallyStore
 
 # A function imports what it uses: most need a few of these, and a cold start waits for every import.
 
@@ -53,6 +53,14 @@ def usage() -> UsageStore:
 
 
 @cache
+def tallies() -> "TallyStore":
+    """What each owner's videos came to."""
+    from jobs.tally import TallyStore
+
+    return TallyStore(settings().table)
+
+
+@cache
 def audit() -> "AuditTrail":
     """What was changed by which API key."""
     from jobs.audit import AuditTrail
@@ -77,16 +85,7 @@ def admission() -> "Admission":
         fleet=fleet(),
         instance_types=settings().instance_types,
         acknowledged_licences=settings().acknowledged_licences,
-        calibration=calibration().read,
     )
-
-
-@cache
-def calibration() -> "CalibrationStore":
-    """What finished jobs taught the estimate."""
-    from jobs.calibration import CalibrationStore
-
-    return CalibrationStore(settings().table)
 
 
 @cache
@@ -176,10 +175,10 @@ def forget() -> None:
         queues,
         keys,
         usage,
+        tallies,
         audit,
         fleet,
         admission,
-        calibration,
         media,
         images,
         characters,

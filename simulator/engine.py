@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from jobs.planner import Backlog, GroupState, Memory, Situation
+from jobs.planner import Backlog, GroupState, Member, Memory, Situation
 from jobs.waiting import ON_DEMAND_AFTER_LOSSES
 from simulator.arrivals import Arrivals
 from simulator.fleet import Instance, Meter, Slot
@@ -124,13 +124,16 @@ class Simulation:
         slot.job = -1
         instance = slot.instance
         instance.busy -= 1
-        if instance.is_leaving or self._fill(slot):
+        if instance.is_leaving:
+            self._end_if_retired(instance)
+            return
+        if self._fill(slot):
             return
         self._idle[slot] = None
         if not instance.busy:
             self._idles(instance)
 
-    def _interrupt(self, slot: Slot, *, has_notice: bool) -> None:
+    def _interrupt(self, slot: Slot, *, has_notice: bool, is_move: bool = False) -> None:
         """The job waits again; what was computed since the last checkpoint is lost, or all of it."""
         job, now_s = slot.job, self._env.now
         video = self._videos[slot.loaded]
@@ -139,12 +142,14 @@ class Simulation:
         whole_s = video.compute_s * self._factor[job]
         step_s = whole_s / video.steps
         unit_s = step_s if has_notice else max(step_s, self._fleet.checkpoint_interval_s)
-        kept_s = math.floor(worked_s / unit_s) * unit_s if self._policy.resumes else 0.0
+        # Whole units; one that ends at this very moment has ended, whatever the last bit of a float says.
+        kept_s = min(worked_s, math.floor(worked_s / unit_s + 1e-6) * unit_s) if self._policy.resumes else 0.0
         self._done[job] = min(1.0, self._done[job] + kept_s / whole_s)
-        self._losses[job] += 1
+        self._losses[job] += not is_move
         self.meter.compute_s += kept_s
         self.meter.lost_s += worked_s - kept_s
-        self.meter.jobs_interrupted += 1
+        self.meter.jobs_interrupted += not is_move
+        self.meter.jobs_moved += is_move
         slot.job, slot.turn = -1, slot.turn + 1
         slot.instance.busy -= 1
         self._wait(job)
@@ -163,6 +168,31 @@ class Simulation:
         for _ in range(wanted.spot - spot):
             if not self._launch_spot():
                 break
+        for instance in [one for one in self._instances if str(one.number) == wanted.retire]:
+            self._retire(instance)
+
+    def _retire(self, instance: Instance) -> None:
+        """Its jobs go on elsewhere after the step under way, as the agent does it: with the next checkpoint."""
+        instance.is_leaving = instance.is_retired = True
+        now_s = self._env.now
+        for slot in instance.slots:
+            self._idle.pop(slot, None)
+            if slot.job >= 0:
+                video = self._videos[slot.loaded]
+                step_s, worked_s = video.compute_s * self._factor[slot.job] / video.steps, now_s - slot.works_from_s
+                rest_s = 0.0 if worked_s < 0 else step_s - worked_s % step_s
+                self._after(rest_s, self._hand_over, slot, slot.turn)
+
+    def _hand_over(self, slot: Slot, turn: int) -> None:
+        if slot.turn != turn or slot.instance.is_gone or slot.job < 0:
+            return
+        self._interrupt(slot, has_notice=True, is_move=True)
+        self._end_if_retired(slot.instance)
+        self._offer()
+
+    def _end_if_retired(self, instance: Instance) -> None:
+        if instance.is_retired and not instance.busy and not instance.is_gone:
+            self._end(instance)
 
     def _situation(self) -> Situation:
         lines = self._waiting.lines
@@ -189,6 +219,22 @@ class Simulation:
             instances=len(mine),
             busy_s=tuple([slot.ends_s - now_s for slot in slots if slot.job >= 0]),
             loaded=tuple([names[slot.loaded] for slot in slots if slot.loaded >= 0]),
+            members=self._members(mine) if self._policy.moves and not self._waiting.count else (),
+        )
+
+    def _members(self, mine: list[Instance]) -> tuple[Member, ...]:
+        now_s, kind = self._env.now, self._fleet.instance_type
+        return tuple(
+            [
+                Member(
+                    id=str(one.number),
+                    kind=kind,
+                    busy_s=tuple([slot.ends_s - now_s for slot in one.slots if slot.job >= 0]),
+                    idle_slots=len(one.slots) - one.busy,
+                )
+                for one in mine
+                if one.is_ready
+            ]
         )
 
     def _count(self, *, is_spot: bool) -> int:
@@ -213,6 +259,7 @@ class Simulation:
 
     def _launch(self, instance: Instance) -> None:
         self._instances.append(instance)
+        instance.number = self.meter.launches
         self.meter.launches += 1
         self.meter.most_instances = max(self.meter.most_instances, len(self._instances))
         self._after(self._fleet.boot_s, self._ready, instance)

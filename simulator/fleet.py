@@ -27,11 +27,13 @@ class Instance:
     usd_per_hour: float
     pool: Pool | None = None
     place: int = 0
+    number: int = -1
     slots: list[Slot] = field(default_factory=list)
     busy: int = 0
     idle_turn: int = 0
     is_ready: bool = False
     is_leaving: bool = False
+    is_retired: bool = False
     is_gone: bool = False
 
     def usd(self, until_s: float) -> float:
@@ -53,6 +55,7 @@ class Meter:
     launches: int = 0
     interruptions: int = 0
     jobs_interrupted: int = 0
+    jobs_moved: int = 0
     most_instances: int = 0
 
     @property

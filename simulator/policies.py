@@ -11,11 +11,12 @@ from simulator.scenario import Fleet
 
 
 class Sizing(NamedTuple):
-    """Desired instances of both markets, and what the planner wants to remember."""
+    """Desired instances of both markets, what the planner wants to remember, and whom it can spare."""
 
     spot: int
     on_demand: int
     memory: Memory
+    retire: str | None = None
 
 
 Sizer = Callable[[Situation], Sizing]
@@ -23,13 +24,16 @@ Sizer = Callable[[Situation], Sizing]
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """One way to run the fleet. `messages_per_slot` sizes it by message count; None asks production's planner."""
+    """One way to run the fleet. `messages_per_slot` sizes it by message count; None asks production's planner.
+
+    `moves`: the last jobs of an instance go on elsewhere where they fit. Whoever cannot resume cannot move."""
 
     name: str
     messages_per_slot: float | None = None
     resumes: bool = True
     has_affinity: bool = True
     uses_spot: bool = True
+    moves: bool = True
 
     def choice(self, fleet: Fleet) -> ChoicePolicy:
         """Production's choice of work; a queue-driven fleet takes the oldest of the highest priority, and without
@@ -50,17 +54,22 @@ class Policy:
 OURS = Policy(name="ours")
 VARIANTS = (
     Policy(name="restart from zero", resumes=False),
+    Policy(name="no moving together", moves=False),
     Policy(name="no model affinity", has_affinity=False),
     Policy(name="on-demand only", uses_spot=False),
 )
 # Messages per slot that a queue-driven fleet is set to: one starts a slot for each message, more let them wait.
-MESSAGE_COUNTS = (1.0, 1.25, 1.5, 2.0, 4.0)
+MESSAGE_COUNTS = (1.0, 1.5, 2.0, 2.25, 2.5, 3.0, 4.0)
 
 
 def by_messages(per_slot: float) -> Policy:
     """The usual queue-driven fleet: so many messages a slot, any work lost with its instance begun anew."""
     return Policy(
-        name=f"message count, {per_slot:g} a slot", messages_per_slot=per_slot, resumes=False, has_affinity=False
+        name=f"message count, {per_slot:g} a slot",
+        messages_per_slot=per_slot,
+        resumes=False,
+        has_affinity=False,
+        moves=False,
     )
 
 
@@ -94,7 +103,7 @@ def _planned(situation: Situation, limits: Limits) -> Sizing:
     if not limits.spot.max_instances:
         situation = _without_spot(situation)
     made = plan(situation, limits)
-    return Sizing(made.spot, made.on_demand, made.memory)
+    return Sizing(made.spot, made.on_demand, made.memory, made.retire)
 
 
 def _without_spot(situation: Situation) -> Situation:

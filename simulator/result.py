@@ -31,6 +31,7 @@ class Result(BaseModel):
     launches: int
     interruptions: int
     jobs_interrupted: int
+    jobs_moved: int
     most_instances: int
 
 
@@ -60,5 +61,6 @@ def measure(policy: str, run: Simulation, arrivals: Arrivals) -> Result:
         launches=meter.launches,
         interruptions=meter.interruptions,
         jobs_interrupted=meter.jobs_interrupted,
+        jobs_moved=meter.jobs_moved,
         most_instances=meter.most_instances,
     )

@@ -94,18 +94,21 @@ start_agent() {
   systemctl enable --now revalida-agent.service
 }
 
-# GPU utilisation and memory, once a minute, under the stack's own namespace.
+# GPU utilisation, memory, heat and power, once a minute, under the stack's own namespace: of each GPU, of each instance,
+# and of all of them together, which is what the dashboard shows.
 start_metrics() {
-  local control=/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl
+  local control="${ROOT}"/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl
   if [[ ! -x "${control}" ]]; then
     log "no CloudWatch agent on this image: GPU metrics are off"
     return
   fi
   local config="${ROOT}/etc/revalida-metrics.json"
   cat > "${config}" <<'METRICS'
-{"metrics": {"namespace": "Revalida/Gpu", "append_dimensions": {"InstanceId": "${aws:InstanceId}"},
- "metrics_collected": {"nvidia_gpu": {"measurement": ["utilization_gpu", "memory_used"],
- "metrics_collection_interval": 60}}}}
+{"agent": {"metrics_collection_interval": 60},
+ "metrics": {"namespace": "Revalida/Gpu", "append_dimensions": {"InstanceId": "${aws:InstanceId}"},
+ "aggregation_dimensions": [["InstanceId"], []],
+ "metrics_collected": {"nvidia_gpu": {
+  "measurement": ["utilization_gpu", "memory_used", "memory_total", "temperature_gpu", "power_draw"]}}}}
 METRICS
   "${control}" -a fetch-config -m ec2 -s -c "file:${config}"
 }

@@ -5,6 +5,7 @@ from jobs.planner import GroupLimits, Limits, Situation, plan
 
 from jobs.planner.failures import classify, latest_failure
 from jobs.planner.ledger import Ledger, advance
+from jobs.planner.meter import Meter, Sighting, advance_meter
 from jobs.planner.plan import plan
 from jobs.planner.situation import (
     Backlog,
@@ -15,6 +16,7 @@ from jobs.planner.situation import (
     LaunchFailure,
     Limits,
     Market,
+    Member,
     Memory,
     Plan,
     Situation,
@@ -33,11 +35,15 @@ __all__ = [
     "Ledger",
     "Limits",
     "Market",
+    "Member",
     "Memory",
+    "Meter",
     "Plan",
+    "Sighting",
     "Situation",
     "WarmWindow",
     "advance",
+    "advance_meter",
     "classify",
     "latest_failure",
     "more_slots",

@@ -11,15 +11,20 @@ from typing import Any
 
 from jobs.planner.situation import FailureKind, LaunchFailure
 
+# A zone that does not offer the type is as one that has none left: the group goes on to the next zone or type. So is
+# an instance that Spot takes back while it boots.
 _CAPACITY = re.compile(
     r"InsufficientInstanceCapacity|InsufficientHostCapacity|UnfulfillableCapacity|capacity-not-available"
-    r"|SpotMaxPriceTooLow|do(es)? not have sufficient|no Spot capacity|sufficient capacity",
+    r"|SpotMaxPriceTooLow|do(es)? not have sufficient|no Spot capacity|sufficient capacity"
+    r"|not supported in your requested Availability Zone|SpotInstanceTermination",
     re.IGNORECASE,
 )
 _QUOTA = re.compile(
-    r"VcpuLimitExceeded|MaxSpotInstanceCountExceeded|InstanceLimitExceeded|vCPU (capacity|limit)|limit of \d+",
+    r"(Vcpu|Instance|Volume|Address|Interface)LimitExceeded|MaxSpotInstanceCountExceeded"
+    r"|vCPU (capacity|limit)|limit of \d+",
     re.IGNORECASE,
 )
+FAILURE_LASTS_S = 3600.0  # longer than the planner and the group wait before they try again
 # Passing states of AWS itself: the group tries again on its own and nobody need be told.
 _PASSING = re.compile(r"RequestLimitExceeded|Throttl|InternalError|Unavailable", re.IGNORECASE)
 
@@ -33,8 +38,10 @@ def classify(message: str) -> FailureKind | None:
     return None if _PASSING.search(message) else FailureKind.CONFIGURATION
 
 
-def latest_failure(activities: Iterable[Mapping[str, Any]]) -> LaunchFailure | None:
-    """The latest failed launch that no successful one has followed; of DescribeScalingActivities, newest first."""
+def latest_failure(activities: Iterable[Mapping[str, Any]], *, now_s: float) -> LaunchFailure | None:
+    """The latest failed launch that no successful one has followed; of DescribeScalingActivities, newest first.
+
+    Activities are kept for weeks: what failed longer than FAILURE_LASTS_S ago, and was not tried since, is history."""
     for activity in activities:
         if not str(activity.get("Description", "")).startswith("Launching"):
             continue
@@ -43,6 +50,8 @@ def latest_failure(activities: Iterable[Mapping[str, Any]]) -> LaunchFailure | N
         if activity["StatusCode"] in {"Failed", "Cancelled"}:
             message = str(activity.get("StatusMessage", ""))
             kind = classify(message)
+            if now_s - _unix(activity["StartTime"]) > FAILURE_LASTS_S:
+                return None
             if kind is not None:
                 return LaunchFailure(kind=kind, at_s=_unix(activity["StartTime"]), message=message)
     return None

@@ -1,11 +1,13 @@
 """From the situation to desired capacities: the one decision that production, its tests and the simulator share.
 
-Upward only: an instance that is there is never taken away, for idle agents end themselves. What was asked for and has
-not come may be taken back, so that a cancelled backlog launches nothing.
+Capacities go upward only: an instance that is there is never taken away, for idle agents end themselves. What was asked
+for and has not come may be taken back, so that a cancelled backlog launches nothing. An instance that could be spared
+is named, and its agent hands over its jobs and leaves of its own accord.
 """
 
 import math
 
+from jobs.planner.consolidate import spare
 from jobs.planner.room import Room
 from jobs.planner.situation import (
     Backlog,
@@ -42,6 +44,7 @@ def plan(situation: Situation, limits: Limits) -> Plan:
         spot_minimum=0 if stopped else min(situation.warm_minimum, room.desired["spot"]),
         holds=tuple(dict.fromkeys(room.holds)),
         memory=memory,
+        retire=spare(situation, limits),
     )
 
 

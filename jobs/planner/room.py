@@ -21,7 +21,8 @@ class Room:
             "spot": situation.spot.instances,
             "on_demand": situation.on_demand.instances,
         }
-        self.holds: list[HoldCode] = []
+        # The month's limit holds whether or not anything waits: agents begin nothing new, and the API says so.
+        self.holds: list[HoldCode] = [HoldCode.USD_PER_MONTH] if self._month_left_usd <= 0 else []
 
     @property
     def total(self) -> int:
@@ -62,6 +63,8 @@ class Room:
 
     def _by_month(self, usd_per_hour: float) -> int:
         """The month's rest must pay the whole fleet, new instances included, for the reserve."""
+        if self._month_left_usd <= 0:
+            return 0
         reserve_h = self._limits.launch_reserve_s / 3600.0
         return _affordable(self._month_left_usd - self.usd_per_hour * reserve_h, usd_per_hour * reserve_h)
 

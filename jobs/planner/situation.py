@@ -39,17 +39,28 @@ class Backlog:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """One instance that takes work: its type, the seconds that each busy slot still needs, and how many slots idle."""
+
+    id: str
+    kind: str
+    busy_s: tuple[float, ...] = ()
+    idle_slots: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class GroupState:
     """An Auto Scaling group as it is.
 
     `instances` are there or booting; `busy_s` has, for each slot that works, the predicted seconds it still needs.
-    `desired` above `instances` is what AWS has not delivered yet."""
+    `desired` above `instances` is what AWS has not delivered yet. `members` are those whose agents take work."""
 
     desired: int = 0
     instances: int = 0
     busy_s: tuple[float, ...] = ()
     loaded: tuple[str, ...] = ()
     failure: LaunchFailure | None = None
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +79,7 @@ class Limits:
     `latency_target_s` is the time from a request to its video that launches aim at (0: as soon as may be), and
     `target_backlog_s` the queued work, in seconds, that a slot should have before another is started, whatever the aim;
     jobs of high priority get half of either, of low priority twice. `launch_reserve_s` is how long an instance must be
-    affordable to be launched at all.
+    affordable to be launched at all. `move_least_s` is the work that must be left on an instance for its jobs to move.
     """
 
     spot: GroupLimits
@@ -85,6 +96,7 @@ class Limits:
     starve_after_s: float = 600.0
     retry_spot_after_s: float = 1800.0
     retry_launch_after_s: float = 900.0
+    move_least_s: float = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,13 +136,16 @@ class HoldCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Desired capacity of each group, the Spot group's floor, what held it back, and what to remember."""
+    """Desired capacity of each group, the Spot group's floor, what held it back, and what to remember.
+
+    `retire` is the instance whose agent should hand its jobs over and leave: they fit into slots elsewhere."""
 
     spot: int
     on_demand: int
     spot_minimum: int
     holds: tuple[HoldCode, ...]
     memory: Memory
+    retire: str | None = None
 
     @property
     def spending_stopped(self) -> bool:

@@ -1,5 +1,6 @@
 """The planner's own variables, and the limits they make."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -14,7 +15,7 @@ class PlannerSettings(BaseSettings):
     """What the deployment tells the planner alone.
 
     `on_demand_asg_name` is empty where there is no second group. `instance_usd_per_hour` has each instance type's
-    on-demand price: no Spot price is ever above it."""
+    on-demand price: no Spot price is ever above it. `move_least_s` 0 moves no job."""
 
     model_config = SettingsConfigDict(env_prefix="REVALIDA_", frozen=True)
 
@@ -33,6 +34,7 @@ class PlannerSettings(BaseSettings):
     starve_after_s: float
     retry_spot_after_s: float
     launch_reserve_s: float
+    move_least_s: float
     warm_windows: Annotated[tuple[WarmWindow, ...], Field(default=())]
 
     @property
@@ -68,4 +70,5 @@ def limits(own: PlannerSettings, *, spot_max: int, on_demand_max: int, spot_pric
         starve_after_s=own.starve_after_s,
         retry_spot_after_s=own.retry_spot_after_s,
         launch_reserve_s=own.launch_reserve_s,
+        move_least_s=own.move_least_s or math.inf,
     )

@@ -1,9 +1,10 @@
 """The fleet's Auto Scaling groups as AWS shows them, and the two calls that change them."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs import aws
+from jobs import aws, clock
 from jobs.planner import LaunchFailure, latest_failure
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ _ACTIVITIES = 20  # enough to see past the activities of a few instances to the 
 
 
 class Group(NamedTuple):
-    """One group. `types` has the instance type of each instance that is there or booting, by id."""
+    """One group. `types` has the instance type of each instance that is there or booting, by id; `leaving` of those on
+    their way out, which are still paid for."""
 
     name: str
     desired: int
@@ -23,6 +25,12 @@ class Group(NamedTuple):
     max_size: int
     types: Mapping[str, str]
     failure: LaunchFailure | None
+    leaving: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def billed(self) -> dict[str, str]:
+        """The types of all instances that cost money, by id."""
+        return {**self.types, **self.leaving}
 
 
 NO_GROUP = Group(name="", desired=0, min_size=0, max_size=0, types={}, failure=None)
@@ -41,8 +49,9 @@ def read(name: str) -> Group:
         desired=found["DesiredCapacity"],
         min_size=found["MinSize"],
         max_size=found["MaxSize"],
-        types=_present(found),
+        types=_types(found, is_present=True),
         failure=_failure(name),
+        leaving=_types(found, is_present=False),
     )
 
 
@@ -59,14 +68,14 @@ def resize(group: Group, *, desired: int, minimum: int | None = None) -> bool:
     return True
 
 
-def _present(found: "AutoScalingGroupTypeDef") -> dict[str, str]:
+def _types(found: "AutoScalingGroupTypeDef", *, is_present: bool) -> dict[str, str]:
     return {
         instance["InstanceId"]: instance.get("InstanceType", "")
         for instance in found["Instances"]
-        if instance["LifecycleState"].startswith(_PRESENT)
+        if instance["LifecycleState"].startswith(_PRESENT) is is_present
     }
 
 
 def _failure(name: str) -> LaunchFailure | None:
     answer = aws.autoscaling().describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=_ACTIVITIES)
-    return latest_failure(answer["Activities"])
+    return latest_failure(answer["Activities"], now_s=clock.now())

@@ -1,97 +1,85 @@
-"""Each minute, and when a job is queued: as many instances as the backlog asks for and the limits allow.
+"""Each minute, and when jobs are queued: as many instances as the backlog asks for and the limits allow.
 
 Reads what is, lets `jobs.planner` decide, does it, and keeps the record that the API shows. Never takes away an
 instance that is there: idle agents end themselves."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs import clock
-from jobs.fleet import Instance
 from jobs.fleet_history import FleetHistory
-from jobs.fleet_plan import PlanRecord, PlanStore
+from jobs.fleet_plan import PlanStore
+from jobs.meters import MeterStore
 from jobs.planner import GroupState, Ledger, Memory, Plan, Situation, advance, plan, warm_minimum
 from jobs.settings import settings
-from jobs.states import State
-from lambdas import services
-from lambdas.planner import groups, prices, work
-from lambdas.planner.config import PlannerSettings, limits
+from lambdas.planner import groups, metering, telling, work
+from lambdas.planner.config import limits
 from lambdas.planner.groups import Group
-from lambdas.planner.record import Outcome, rate_usd_per_hour, to_record, to_sample
+from lambdas.planner.look import Look, look
+from lambdas.planner.record import Outcome, prices_of, to_record, to_sample
 
 logger = Logger()
-metrics = Metrics(namespace="Revalida")
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
+@telling.metrics.log_metrics
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Returns the fleet's desired capacity, over both markets, before and after."""
-    own, now_s = PlannerSettings(), clock.now()
-    plans = PlanStore(settings().table)
-    last = plans.get()
-    spot, on_demand = groups.read(settings().asg_name), groups.read(own.on_demand_asg_name)
-    spot_prices = prices.spot_prices(last.prices if last else None, own.priced_types, now_s=now_s)
-    by_type = spot_prices.usd_per_hour if spot_prices else {}
-    bounds = limits(own, spot_max=spot.max_size, on_demand_max=on_demand.max_size, spot_prices=by_type)
-    rate = rate_usd_per_hour(own, by_type, spot, on_demand)
-    ledger = advance(last.ledger if last else None, usd_per_hour=rate, now_s=now_s)
-    fleet = services.fleet().instances()
-    situation = _situation(own, spot, on_demand, ledger, last, now_s, fleet)
+    plans, now_s = PlanStore(settings().table), clock.now()
+    seen = look(plans.get(), now_s=now_s)
+    by_type = seen.prices.usd_per_hour if seen.prices else {}
+    bounds = limits(seen.own, spot_max=seen.spot.max_size, on_demand_max=seen.on_demand.max_size, spot_prices=by_type)
+    spot_usd = prices_of(seen.own, by_type, seen.spot, "spot")
+    on_demand_usd = prices_of(seen.own, by_type, seen.on_demand, "on_demand")
+    rate = sum((*spot_usd.values(), *on_demand_usd.values()))
+    ledger = advance(seen.last.ledger if seen.last else None, usd_per_hour=rate, now_s=now_s)
+    situation = _situation(seen, ledger)
     made = plan(situation, bounds)
-    groups.resize(spot, desired=made.spot, minimum=made.spot_minimum)
-    groups.resize(on_demand, desired=made.on_demand)
-    outcome = Outcome(now_s, made, bounds, spot, on_demand, ledger, rate, spot_prices)
-    plans.put(to_record(outcome))
-    FleetHistory(settings().table).note(to_sample(outcome, situation, fleet))
-    failing = any(group.failure for group in (spot, on_demand))
-    return _tell(made, spot.desired + on_demand.desired, ledger, rate, failing=failing)
-
-
-def _situation(
-    own: PlannerSettings,
-    spot: Group,
-    on_demand: Group,
-    ledger: Ledger,
-    last: PlanRecord | None,
-    now_s: float,
-    fleet: Sequence[Instance],
-) -> Situation:
-    running = list(services.store().in_state(State.IN_PROGRESS))
-
-    def state(group: Group) -> GroupState:
-        return GroupState(
-            desired=group.desired,
-            instances=len(group.types),
-            busy_s=work.busy_s(running, group.types, now_s=now_s),
-            loaded=work.loaded(fleet, group.types),
-            failure=group.failure,
-        )
-
-    return Situation(
+    groups.resize(seen.spot, desired=made.spot, minimum=made.spot_minimum)
+    groups.resize(seen.on_demand, desired=made.on_demand)
+    there = metering.sightings(
+        (("spot", seen.spot, spot_usd), ("on_demand", seen.on_demand, on_demand_usd)),
+        seen.fleet,
+        fresh_s=work.FRESH_S,
         now_s=now_s,
-        backlog=work.backlog(services.store().in_state(State.QUEUED)),
-        spot=state(spot),
-        on_demand=state(on_demand),
-        warm_minimum=warm_minimum(own.warm_windows, now_s),
+    )
+    meters = metering.meter(MeterStore(settings().table), there, now_s=now_s)
+    silent = metering.silent(meters, {**seen.spot.types, **seen.on_demand.types})
+    outcome = Outcome(now_s, made, bounds, seen.spot, seen.on_demand, ledger, rate, seen.prices, silent)
+    plans.put(to_record(outcome))
+    FleetHistory(settings().table).note(to_sample(outcome, situation, seen.fleet))
+    telling.tell(seen, outcome)
+    return _changed(made, seen)
+
+
+def _situation(seen: Look, ledger: Ledger) -> Situation:
+    return Situation(
+        now_s=seen.now_s,
+        backlog=work.backlog(seen.queued),
+        spot=_state(seen, seen.spot),
+        on_demand=_state(seen, seen.on_demand),
+        warm_minimum=warm_minimum(seen.own.warm_windows, seen.now_s),
         month_usd=ledger.usd,
-        memory=last.memory.value() if last else Memory(),
+        memory=seen.last.memory.value() if seen.last else Memory(),
     )
 
 
-def _tell(made: Plan, before: int, ledger: Ledger, rate: float, *, failing: bool) -> dict[str, int]:
-    after = made.spot + made.on_demand
-    for name, value in (
-        ("MonthUsd", ledger.usd),
-        ("UsdPerHour", rate),
-        ("SpendingStopped", float(made.spending_stopped)),
-        ("LaunchesFail", float(failing)),
-    ):
-        metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
-    if after != before or made.holds:
-        logger.info("planned", extra={"before": before, "after": after, "holds": list(made.holds)})
+def _state(seen: Look, group: Group) -> GroupState:
+    return GroupState(
+        desired=group.desired,
+        instances=len(group.types),
+        busy_s=work.busy_s(seen.running, group.types, now_s=seen.now_s),
+        loaded=work.loaded(seen.fleet, group.types),
+        members=work.members(seen.fleet, seen.running, group.types, now_s=seen.now_s),
+        failure=group.failure,
+    )
+
+
+def _changed(made: Plan, seen: Look) -> dict[str, int]:
+    before, after = seen.spot.desired + seen.on_demand.desired, made.spot + made.on_demand
+    if after != before or made.holds or made.retire:
+        told = {"before": before, "after": after, "holds": list(made.holds), "retire": made.retire}
+        logger.info("planned", extra=told)
     return {"before": before, "after": after}

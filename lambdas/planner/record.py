@@ -22,6 +22,7 @@ class Outcome(NamedTuple):
     ledger: Ledger
     rate: float
     prices: SpotPrices | None
+    silent: tuple[str, ...] = ()
 
 
 def to_record(run: Outcome) -> PlanRecord:
@@ -48,6 +49,8 @@ def to_record(run: Outcome) -> PlanRecord:
             closed_until_s=memory.closed_until_s,
         ),
         prices=run.prices,
+        retire=run.plan.retire,
+        silent=run.silent,
     )
 
 
@@ -67,12 +70,12 @@ def to_sample(run: Outcome, seen: Situation, fleet: Sequence[Instance]) -> Sampl
     )
 
 
-def rate_usd_per_hour(own: PlannerSettings, spot_prices: Mapping[str, float], spot: Group, on_demand: Group) -> float:
-    """What the instances that are there cost an hour; a type without a known price counts as the dearest."""
+def prices_of(own: PlannerSettings, spot_prices: Mapping[str, float], group: Group, market: Market) -> dict[str, float]:
+    """US$ an hour of each instance that is paid for, by id; a type without a known price counts as the dearest."""
     dearest = max(own.instance_usd_per_hour.values(), default=0.0)
-    list_price = own.instance_usd_per_hour
-    bid = sum(spot_prices.get(kind, list_price.get(kind, dearest)) for kind in spot.types.values())
-    return bid + sum(list_price.get(kind, dearest) for kind in on_demand.types.values())
+    listed = own.instance_usd_per_hour
+    known = {**listed, **spot_prices} if market == "spot" else listed
+    return {instance_id: known.get(kind, dearest) for instance_id, kind in group.billed.items()}
 
 
 def _market(desired: int, group: Group, usd_per_hour: float) -> MarketPlan:

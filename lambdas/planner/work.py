@@ -6,8 +6,11 @@ from collections.abc import Collection, Iterable
 from jobs.eta import remaining_s, work_left_s
 from jobs.fleet import Instance
 from jobs.job import Job
-from jobs.planner import Backlog
+from jobs.planner import Backlog, Member
 from jobs.waiting import PRIORITY_LEVELS, wants_on_demand
+
+FRESH_S = 60.0  # agents report every ten seconds: one that has not for so long may be gone
+_TAKE_WORK = frozenset({"idle", "busy"})
 
 
 def backlog(queued: Iterable[Job]) -> tuple[Backlog, ...]:
@@ -38,3 +41,23 @@ def loaded(fleet: Iterable[Instance], instances: Collection[str]) -> tuple[str, 
     """The models that the slots of `instances` have in memory."""
     slots = (slot for instance in fleet if instance.id in instances for slot in instance.slots)
     return tuple(slot.loaded_model for slot in slots if slot.loaded_model)
+
+
+def members(
+    fleet: Iterable[Instance], running: Iterable[Job], instances: Collection[str], *, now_s: float
+) -> tuple[Member, ...]:
+    """Those of `instances` whose agents were heard of lately and take work, with what each has to do."""
+    mine = [one for one in fleet if one.id in instances and one.state in _TAKE_WORK and now_s - one.seen_at <= FRESH_S]
+    left_s: dict[str, list[float]] = defaultdict(list)
+    for job in running:
+        if job.attempts:
+            left_s[job.attempts[-1].instance_id].append(remaining_s(job, now_s) or 0.0)
+    return tuple(
+        Member(
+            id=one.id,
+            kind=one.kind,
+            busy_s=tuple(left_s[one.id]),
+            idle_slots=max(0, len(one.slots) - len(left_s[one.id])),
+        )
+        for one in mine
+    )

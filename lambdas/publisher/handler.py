@@ -8,11 +8,13 @@ ignores the report.)
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs import items
 from jobs.events import EventDetail, changes
 from jobs.job import Job
+from jobs.outcome_metrics import figures
 from jobs.publish import publish
 from jobs.settings import settings
 from jobs.states import State, is_terminal
@@ -28,6 +30,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     publish(settings().event_bus, details)
     for record in event["Records"]:
         _settle(record["dynamodb"])
+        _measure(record["dynamodb"])
     return {"published": len(details)}
 
 
@@ -47,20 +50,18 @@ def _settle(change: dict[str, Any]) -> None:
     ended = new if new is not None else old and old.model_copy(update={"status": State.CANCELLED})
     if ended is not None and is_terminal(ended.status):
         services.usage().settle(ended)
-        _learn(ended)
+        services.tallies().add(ended)
 
 
-def _learn(ended: Job) -> None:
-    """A completed job tells how far its prediction was off."""
-    if ended.status is not State.COMPLETED:
+def _measure(change: dict[str, Any]) -> None:
+    """A batch that is repeated is measured again: metrics are for a look, the tallies are for the accounts."""
+    if change["Keys"]["sk"]["S"] != "JOB":
         return
-    from jobs.calibration import (
-        sample_of,  # the catalog and the arithmetic: most of what this function tells needs neither
-    )
-
-    sample = sample_of(ended)
-    if sample is not None:
-        services.calibration().learn(sample)
+    for name, value, unit, by in figures(_job(change.get("OldImage")), _job(change.get("NewImage"))):
+        with single_metric(name=name, unit=MetricUnit(unit), value=value, namespace="Revalida") as metric:
+            metric.add_dimension(name="service", value="publisher")
+            if by is not None:
+                metric.add_dimension(name=by[0], value=by[1])
 
 
 def _job(image: dict[str, Any] | None) -> Job | None:

@@ -1,9 +1,11 @@
-"""Each minute: what nobody else would notice. Lost agents, lost messages, passed deadlines, accounts not settled."""
+"""Each minute: what nobody else would notice. Lost agents' jobs, lost messages, passed deadlines, accounts not settled,
+instances without an agent, files without a job. Each thing done is logged, and counted in the metric `Swept`."""
 
 from collections import defaultdict
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -14,6 +16,8 @@ from jobs.open_charges import OpenCharge
 from jobs.states import State, is_terminal
 from jobs.sweeping import Policy, expiry_error, lost, to_resend
 from lambdas import services
+from lambdas.sweeper.files import sweep
+from lambdas.sweeper.instances import end_silent
 
 logger = Logger()
 STREAM_GRACE_S = 300.0
@@ -26,6 +30,7 @@ class SweeperSettings(BaseSettings):
 
     resend_after_s: float
     max_wait_s: float
+    upload_retention_s: float
 
 
 @logger.inject_lambda_context
@@ -42,8 +47,19 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     counts["resent"] = _resend(queued, running, policy, now)
     alive = {job.id for job in (*queued, *running)}
     counts["settled"] = sum(_settle(charge, now) for charge in charges if charge.job_id not in alive)
+    counts["silent_ended"] = end_silent(now=now)
+    counts |= sweep(upload_lifetime_s=own.upload_retention_s, now=now)
     logger.info("swept", extra=counts)
+    _tell(counts)
     return counts
+
+
+def _tell(counts: dict[str, int]) -> None:
+    for what, count in counts.items():
+        if count:
+            with single_metric(name="Swept", unit=MetricUnit.Count, value=count, namespace="Revalida") as metric:
+                metric.add_dimension(name="service", value="sweeper")
+                metric.add_dimension(name="what", value=what)
 
 
 def _reap(jobs: list[Job]) -> int:

@@ -107,7 +107,7 @@ class DiffusersVideoModel:
         self, request: GenerationRequest, shots: list[PlannedShot], on_phase: Callable[[Phase], None]
     ) -> dict[int, _Texts]:
         on_phase("encode")
-        guided = self._family.classifier_free_guidance and request.guidance_scale > 1
+        guided = self._family.uses_negative(request)
         texts = {
             shot.index: _Texts(
                 positive=self._embedding(shot.text, shot.image),

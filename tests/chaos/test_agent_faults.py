@@ -1,8 +1,13 @@
 """Zombies, crashing workers, duplicate messages, an idle fleet."""
 
 import json
+from typing import Any
 
+from jobs import clock
+from jobs.fleet_plan import MarketPlan, PlanRecord, PlanStore, SpendRecord
+from jobs.planner import Ledger
 from jobs.states import State
+from jobs.waiting import wants_on_demand
 from tests.chaos.conftest import StartAgent
 from tests.chaos.test_agent_interruption import LONG, video_of, wait_for_checkpoint
 from tests.chaos.world.agents import AgentProcess, ended, submit, wait_for
@@ -71,29 +76,67 @@ def test_given_a_message_delivered_twice_then_one_attempt_makes_one_video(aws: L
 def test_given_an_idle_agent_when_its_limit_is_reached_then_it_ends_its_instance_and_the_group_shrinks(
     aws: LocalAws, agent: StartAgent
 ) -> None:
-    autoscaling = aws.client("autoscaling")
+    (instance_id,) = group_of(aws, 1)
+    job = submit(aws)
+    one = agent(instance_id, idle_limit_s=2)
+
+    assert one.process.wait(120) == 0
+
+    # It waited for its work, and then for the limit.
+    assert ended(aws, job).status is State.COMPLETED
+    assert describe(aws)["DesiredCapacity"] == 0
+
+
+def test_given_the_planners_order_then_the_job_goes_on_elsewhere_and_its_instance_leaves_the_group(
+    aws: LocalAws, agent: StartAgent
+) -> None:
+    spared_id, kept_id = group_of(aws, 2)
+    job = submit(aws, **LONG)
+    spared = agent(spared_id, idle_limit_s=300)
+    wait_for(lambda: aws.store().get(job.id).step >= 3, what="the third step")
+
+    PlanStore(aws.table, client=aws.client("dynamodb")).put(order_to_leave(spared_id))
+
+    assert spared.process.wait(120) == 0
+    agent(kept_id, idle_limit_s=300)
+    done = ended(aws, job)
+    moved, last = done.attempts
+    assert (moved.outcome, moved.reason) == ("interrupted", "moved")
+    assert moved.last_step == last.resumed_from_step >= 3  # not a step is lost
+    assert not wants_on_demand(done.model_copy(update={"attempts": (moved, moved, last)}))
+    video_of(aws, done)
+    assert describe(aws)["DesiredCapacity"] == 1
+    assert [one["InstanceId"] for one in describe(aws)["Instances"]] == [kept_id]
+
+
+def order_to_leave(instance_id: str) -> PlanRecord:
+    spend = SpendRecord(
+        month="2026-11", month_usd=0.0, usd_per_hour=0.0, max_usd_per_month=100.0, max_usd_per_hour=10.0, stopped=False
+    )
+    market = MarketPlan(desired=2, instances=2, usd_per_hour=0.0)
+    none = MarketPlan(desired=0, instances=0, usd_per_hour=0.0)
+    ledger = Ledger(month="2026-11", usd=0.0, at_s=0.0)
+    return PlanRecord(at=clock.now(), spot=market, on_demand=none, spend=spend, ledger=ledger, retire=instance_id)
+
+
+def group_of(aws: LocalAws, count: int) -> list[str]:
+    """An Auto Scaling group with so many instances; their ids."""
     group = f"{aws.prefix}-fleet"
+    autoscaling = aws.client("autoscaling")
     autoscaling.create_launch_configuration(LaunchConfigurationName=group, ImageId="ami-1", InstanceType="g5.12xlarge")
     autoscaling.create_auto_scaling_group(
         AutoScalingGroupName=group,
         LaunchConfigurationName=group,
         MinSize=0,
         MaxSize=2,
-        DesiredCapacity=1,
+        DesiredCapacity=count,
         AvailabilityZones=["us-east-2a"],
     )
+    return [one["InstanceId"] for one in describe(aws)["Instances"]]
 
-    def describe() -> dict[str, object]:
-        answer = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])
-        return dict(answer["AutoScalingGroups"][0])
 
-    instances = describe()["Instances"]
-    assert isinstance(instances, list)
-    job = submit(aws)
-    one = agent(instances[0]["InstanceId"], idle_limit_s=2)
-
-    assert one.process.wait(120) == 0
-
-    # It waited for its work, and then for the limit.
-    assert ended(aws, job).status is State.COMPLETED
-    assert describe()["DesiredCapacity"] == 0
+def describe(aws: LocalAws) -> dict[str, Any]:
+    names = [f"{aws.prefix}-fleet"]
+    return dict(
+        aws.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"][0]
+    )

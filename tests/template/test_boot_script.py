@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cdk.fleet import boot_script
-from tests.template.conftest import REPOSITORY
+from tests.template.conftest import REPOSITORY, Synthesis
 
 BOOT = REPOSITORY / "cdk" / "boot" / "boot.sh"
 USER_DATA_LIMIT_BYTES = 16_384  # docs.aws.amazon.com/AWSEC2, "Run commands at launch": before base64
@@ -70,7 +72,11 @@ def test_given_an_artifact_when_installed_then_the_agent_runs_from_its_own_envir
     assert installed.returncode == 0, installed.stderr
     application = artifact / "root" / "opt" / "revalida"
     ran = subprocess.run(
-        [application / "venv" / "bin" / "python", "-m", "gpu_agent"], cwd=application, capture_output=True, text=True
+        [application / "venv" / "bin" / "python", "-m", "gpu_agent"],
+        cwd=application,
+        env={**os.environ, "PYTHONPATH": ""},  # not the agent of the tree that the tests run in
+        capture_output=True,
+        text=True,
     )
     assert ran.stdout == "agent\n"
 
@@ -95,6 +101,36 @@ def test_given_a_machine_when_the_unit_is_written_then_restarts_are_limited_and_
     assert "TimeoutStopSec=110" in unit  # below the two minutes of a Spot notice
     for setting in ("REVALIDA_SCRATCH_DIR", "REVALIDA_WEIGHTS_DIR"):  # on the instance store, where there is one
         assert any(line.startswith(f"Environment={setting}=/var/lib/revalida/") for line in unit)
+
+
+def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that_the_dashboard_shows(
+    tmp_path: Path, production: Synthesis
+) -> None:
+    """The agent's control program is stood in for by one that keeps what it was told."""
+    control = tmp_path / "opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl"
+    control.parent.mkdir(parents=True)
+    control.write_text(f'#!/bin/bash\necho "$@" > {tmp_path}/told\n')
+    control.chmod(0o755)
+    (tmp_path / "etc").mkdir()
+
+    assert _bash(tmp_path, "start_metrics").returncode == 0
+
+    config = json.loads((tmp_path / "etc/revalida-metrics.json").read_text())["metrics"]
+    assert (tmp_path / "told").read_text().split()[-1] == f"file:{tmp_path}/etc/revalida-metrics.json"
+    assert [] in config["aggregation_dimensions"]
+    assert config["append_dimensions"] == {"InstanceId": "${aws:InstanceId}"}
+    written = {f"nvidia_smi_{name}" for name in config["metrics_collected"]["nvidia_gpu"]["measurement"]}
+    (board,) = production.of_type("AWS::CloudWatch::Dashboard").values()
+    shown = set(re.findall(r"nvidia_smi_\w+", json.dumps(board)))
+    assert shown
+    assert shown <= written
+    assert config["namespace"] in json.dumps(board)
+
+
+def test_given_an_image_without_the_agent_when_started_then_the_boot_goes_on(tmp_path: Path) -> None:
+    started = _bash(tmp_path, "start_metrics")
+
+    assert (started.returncode, "GPU metrics are off" in started.stdout) == (0, True)
 
 
 def test_given_settings_with_quotes_in_them_when_user_data_runs_then_bash_reads_them_back(tmp_path: Path) -> None:

@@ -43,7 +43,14 @@ REASONS: dict[str, dict[str, str]] = {
     "OutboxRole": {"*": _NO_RESOURCE, "media/videos/*": _OBJECTS, "media/outbox/*": _OBJECTS},
     "WebhooksRole": {"*": _NO_RESOURCE},
     "PlannerRole": {"*": _NO_RESOURCE, "table/index/*": _INDEXES, "group": _GROUP},
-    "SweeperRole": {"*": _NO_RESOURCE, "table/index/*": _INDEXES},
+    "SweeperRole": {
+        "*": _NO_RESOURCE,
+        "table/index/*": _INDEXES,
+        "group": _GROUP,
+        "media/videos/*": _OBJECTS,
+        "media/checkpoints/*": _OBJECTS,
+        "media/uploads/*": _OBJECTS,
+    },
     "FleetRole": {
         "*": _NO_RESOURCE,
         "table/index/*": _INDEXES,

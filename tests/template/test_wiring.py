@@ -48,12 +48,27 @@ def test_given_an_event_when_a_video_is_requested_then_the_third_door_is_called(
     assert rule["EventBusName"]
 
 
-def test_given_work_or_a_minute_when_it_comes_then_the_planner_is_called(production: Synthesis) -> None:
-    rules = _rules_for(production, "planner")
+def test_given_a_minute_when_it_comes_then_the_planner_is_called(production: Synthesis) -> None:
+    (rule,) = _rules_for(production, "planner")
 
-    assert {rule.get("ScheduleExpression") for rule in rules} == {None, "rate(1 minute)"}
-    (on_event,) = (rule for rule in rules if "EventPattern" in rule)
-    assert on_event["EventPattern"]["detail-type"] == ["Video Queued", "Video Interrupted"]
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+
+
+def test_given_jobs_when_they_come_together_then_the_planner_is_called_for_all_of_them_at_once(
+    production: Synthesis,
+) -> None:
+    """A run reads the whole backlog: sixty runs for sixty jobs would learn no more than one, and drown the table."""
+    mapping = _mapping_of(production, "planner")
+    queue_id = mapping["EventSourceArn"]["Fn::GetAtt"][0]
+    (rule,) = (
+        rule
+        for rule in production.of_type("AWS::Events::Rule").values()
+        if rule["Targets"][0]["Arn"]["Fn::GetAtt"][0] == queue_id
+    )
+
+    assert rule["EventPattern"]["detail-type"] == ["Video Queued", "Video Interrupted"]
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (1000, 1)
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
 def test_given_a_minute_when_it_comes_then_the_sweeper_is_called(production: Synthesis) -> None:

@@ -30,6 +30,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("models.weights", "models.interface"),
         *("jobs.drop", "jobs.errors", "jobs.s3_keys"),
         *("jobs.keys", "jobs.limits", "jobs.dead_letters", "jobs.dead_letter_commands", "jobs.queue", "jobs.store"),
+        *("jobs.report", "jobs.tally", "jobs.meters"),
     ),
     # What it simulates is what production runs: the planner, the choice of work, the estimate.
     "simulator": ("jobs.planner", "jobs.waiting", "gpu_agent.choice", *PURE),

@@ -86,7 +86,6 @@ _WAN_MINI = ModelSpec(
     weights=_shipped("wan-mini"),
     licence=PROJECT,
     embedded=True,
-    cpu_kernels="onednn",
 )
 
 _WAN_MINI_I2V = _WAN_MINI.variant(
@@ -129,7 +128,6 @@ def _holocine_mini(model_id: str, title: str, *, sparse: bool) -> ModelSpec:
         weights=_shipped("holocine-mini"),
         licence=PROJECT,
         embedded=True,
-        cpu_kernels="onednn",
     )
 
 

@@ -22,7 +22,9 @@ class Plans:
         return self.record
 
 
-def plan(*, month_usd: float = 0.0, on_demand: int = 0, closed_until_s: float = 0.0) -> PlanRecord:
+def plan(
+    *, month_usd: float = 0.0, on_demand: int = 0, closed_until_s: float = 0.0, retire: str | None = None
+) -> PlanRecord:
     return PlanRecord(
         at=1000.0,
         spot=MarketPlan(desired=0, instances=0, usd_per_hour=2.0),
@@ -33,6 +35,7 @@ def plan(*, month_usd: float = 0.0, on_demand: int = 0, closed_until_s: float = 
         ),
         ledger=Ledger(month="2026-11", usd=month_usd, at_s=1000.0),
         memory=PlannerMemory(closed_until_s=closed_until_s),
+        retire=retire,
     )  # fmt: skip
 
 
@@ -46,6 +49,13 @@ def test_given_no_planner_then_no_orders() -> None:
 
     assert not none.spending_is_over()
     assert not none.leaves_to_spot(is_spot=False)
+
+
+def test_given_an_instance_to_spare_then_it_alone_is_to_leave() -> None:
+    assert orders(plan(retire="i-1")).retires("i-1")
+    assert not orders(plan(retire="i-1")).retires("i-2")
+    assert not orders(plan()).retires("i-1")
+    assert not orders(None).retires("i-1")
 
 
 @pytest.mark.parametrize(("month_usd", "is_over"), [(99.9, False), (100.0, True), (120.0, True)])

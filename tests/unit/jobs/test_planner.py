@@ -162,6 +162,15 @@ def test_given_the_months_limit_then_nothing_is_launched_what_runs_stays_and_it_
     assert made.spending_stopped
 
 
+def test_given_the_months_limit_and_no_work_then_it_says_so_all_the_same() -> None:
+    limits = replace(LIMITS, max_usd_per_month=100.0)
+
+    assert plan(at(backlog=(), month_usd=100.0), limits).spending_stopped
+    assert not plan(at(backlog=(), month_usd=99.9), limits).spending_stopped
+    free = replace(limits, spot=replace(LIMITS.spot, usd_per_hour=0.0))
+    assert plan(at(month_usd=100.0), free).spot == 0
+
+
 def test_given_an_hourly_limit_then_as_many_as_it_pays_for() -> None:
     made = plan(at(backlog=(waiting(50),)), replace(LIMITS, max_usd_per_hour=5.0))
 
@@ -195,6 +204,11 @@ def test_given_a_window_over_midnight_then_it_is_refused() -> None:
          "EC2 instance failed.", FailureKind.QUOTA),
         ("Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your "
          "current vCPU limit of 0 allows for the instance bucket", FailureKind.QUOTA),
+        ("Your requested instance type (g5.12xlarge) is not supported in your requested Availability Zone "
+         "(us-east-2c). Launching EC2 instance failed.", FailureKind.CAPACITY),
+        ("Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: "
+         "Server.SpotInstanceTermination: Spot instance termination", FailureKind.CAPACITY),
+        ("VolumeLimitExceeded - You have exceeded your maximum gp3 storage limit", FailureKind.QUOTA),
         ("The image id '[ami-0abc]' does not exist. Launching EC2 instance failed.", FailureKind.CONFIGURATION),
         ("You are not authorized to perform this operation.", FailureKind.CONFIGURATION),
         ("Request limit exceeded: RequestLimitExceeded", None),
@@ -213,12 +227,14 @@ def test_given_a_groups_activities_then_the_latest_failure_that_nothing_has_mend
     failed = activity("Failed", "VcpuLimitExceeded - more vCPU capacity than your limit")
     ended = activity("Successful", description="Terminating EC2 instance: i-1")
 
-    found = latest_failure([activity("InProgress"), ended, failed])
+    found = latest_failure([activity("InProgress"), ended, failed], now_s=NOW)
 
     assert found is not None
     assert (found.kind, found.at_s) == (FailureKind.QUOTA, NOW)
-    assert latest_failure([activity("Successful"), failed]) is None
-    assert latest_failure([]) is None
+    assert latest_failure([activity("Successful"), failed], now_s=NOW) is None
+    assert latest_failure([], now_s=NOW) is None
+    # Nothing was tried since: an alarm must not ring for the weeks that AWS keeps the activity.
+    assert latest_failure([failed], now_s=NOW + 3601) is None
 
 
 def test_given_a_rate_then_the_ledger_adds_it_up_and_begins_anew_each_month() -> None:

@@ -21,8 +21,6 @@ from models import catalog, tiny
 from models.common.engine import DiffusersVideoModel
 from models.interface import Checkpoint, GenerationRequest, GenerationStopped, Step
 
-WeightsOf = Callable[[str], Path]
-
 STEPS = 4
 SEED = 11
 PROMPT = "a red circle moving left"
@@ -31,8 +29,7 @@ NEGATIVE = "a blue square"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One family and task. `schedulers`: name in our requests -> the stock scheduler, None for the published one;
-    names that mean the default and nothing else need no run of their own."""
+    """One family and task. `schedulers`: name in our requests -> the stock scheduler, None for the published one."""
 
     name: str
     model: str
@@ -84,10 +81,6 @@ _COG_SCHEDULERS = {
     "cogvideox-dpm": _cog(diffusers.CogVideoXDPMScheduler),
     "cogvideox-ddim": _cog(diffusers.CogVideoXDDIMScheduler),
 }
-_HUNYUAN_SCHEDULERS = {
-    "default": None,
-    "flow-match-euler": lambda: diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=7.0),
-}
 _PUBLISHED = {"default": None}
 _TWO_EXPERTS = {"guidance_scale_2": 4.0}
 
@@ -108,7 +101,7 @@ CASES = {
             model="wan-mini",
             build=lambda folder: tiny.wan(folder, two_experts=False, euler=True),
             stock=diffusers.WanPipeline,
-            schedulers=_WAN_SCHEDULERS,
+            schedulers=_PUBLISHED,
             ask={"guidance_scale": 1.0},
             stock_call={"guidance_scale": 1.0},
         ),
@@ -127,14 +120,14 @@ CASES = {
             model="wan2.2-ti2v-5b",
             build=tiny.wan_ti2v,
             stock=diffusers.WanPipeline,
-            schedulers=_WAN_SCHEDULERS,
+            schedulers=_PUBLISHED,
         ),
         Case(
             name="wan-ti2v-image",
             model="wan2.2-ti2v-5b",
             build=tiny.wan_ti2v,
             stock=diffusers.WanImageToVideoPipeline,
-            schedulers=_WAN_SCHEDULERS,
+            schedulers=_PUBLISHED,
             with_image=True,
         ),
         Case(
@@ -142,7 +135,7 @@ CASES = {
             model="hunyuan-video",
             build=tiny.hunyuan_video,
             stock=diffusers.HunyuanVideoPipeline,
-            schedulers=_HUNYUAN_SCHEDULERS,
+            schedulers=_PUBLISHED,
             guided=False,
         ),
         Case(
@@ -150,7 +143,7 @@ CASES = {
             model="hunyuan-video-i2v",
             build=tiny.hunyuan_video_i2v,
             stock=diffusers.HunyuanVideoImageToVideoPipeline,
-            schedulers=_HUNYUAN_SCHEDULERS,
+            schedulers=_PUBLISHED,
             with_image=True,
             guided=False,
         ),
@@ -228,8 +221,7 @@ CASES = {
 
 
 def load(case: Case, folder: Path) -> DiffusersVideoModel:
-    # What is compared with the stock pipeline bit by bit must run its kernels.
-    spec = catalog.get(case.model).variant(cpu_kernels="stock")
+    spec = catalog.get(case.model)
     model: DiffusersVideoModel = importlib.import_module(spec.module).load(
         spec, weights_dir=folder, device="cpu", plan=None
     )

@@ -1,0 +1,44 @@
+"""All that a run of the planner decides from, read once."""
+
+from typing import NamedTuple
+
+from jobs.fleet import Instance
+from jobs.fleet_plan import PlanRecord, SpotPrices
+from jobs.job import Job
+from jobs.settings import settings
+from jobs.states import State
+from lambdas import services
+from lambdas.planner import groups
+from lambdas.planner.config import PlannerSettings
+from lambdas.planner.groups import Group
+from lambdas.planner.prices import spot_prices
+
+
+class Look(NamedTuple):
+    """The groups, the agents, the jobs that wait and run, and what the last run has left."""
+
+    own: PlannerSettings
+    now_s: float
+    last: PlanRecord | None
+    spot: Group
+    on_demand: Group
+    prices: SpotPrices | None
+    fleet: list[Instance]
+    queued: list[Job]
+    running: list[Job]
+
+
+def look(last: PlanRecord | None, *, now_s: float) -> Look:
+    """Raises LookupError where the deployment names a group that is not there."""
+    own = PlannerSettings()
+    return Look(
+        own=own,
+        now_s=now_s,
+        last=last,
+        spot=groups.read(settings().asg_name),
+        on_demand=groups.read(own.on_demand_asg_name),
+        prices=spot_prices(last.prices if last else None, own.priced_types, now_s=now_s),
+        fleet=services.fleet().instances(),
+        queued=list(services.store().in_state(State.QUEUED)),
+        running=list(services.store().in_state(State.IN_PROGRESS)),
+    )
