@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import torch
 
 from models.interface import UnsupportedRequest
@@ -28,9 +29,9 @@ def to_frames(chunks: Iterable[torch.Tensor], video_processor: Any) -> Iterator[
 
 
 def open_image(path: Path) -> PIL.Image.Image:
-    """The conditioning image as RGB. Raises `UnsupportedRequest` naming the field if it cannot be read."""
+    """The conditioning image as RGB, upright. Raises `UnsupportedRequest` naming the field if it cannot be read."""
     try:
         with PIL.Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, PIL.Image.DecompressionBombError) as error:
+            return PIL.ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:  # as Pillow's readers raise
         raise UnsupportedRequest(f"the image cannot be read: {error}", param="image") from error

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
+from models.common.frames import open_image
 from models.interface import GenerationStopped, Shot, Step, UnsupportedRequest
 from tests.unit.models.families import cases
 
@@ -99,18 +101,34 @@ def test_given_what_the_model_cannot_do_then_refused_at_the_call_naming_the_fiel
     assert refusal.value.param == param
 
 
+@pytest.mark.parametrize("kept", [0, 40, 100])
 def test_given_a_file_that_is_no_image_then_refused_naming_the_image(
-    weights_of: Callable[[str], Path], tmp_path: Path
+    kept: int, weights_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     case = cases.CASES["wan-i2v-two-experts"]
     folder = weights_of(case.name)
-    (tmp_path / "broken.png").write_bytes(b"not a picture")
-    asked = dataclasses.replace(cases.request(case, folder), image=tmp_path / "broken.png")
+    asked = cases.request(case, folder)
+    assert asked.image is not None
+    (tmp_path / "broken.png").write_bytes(asked.image.read_bytes()[:kept] + b"not a picture")
+    asked = dataclasses.replace(asked, image=tmp_path / "broken.png")
 
     with pytest.raises(UnsupportedRequest) as refusal:
         cases.frames_of(cases.load(case, folder), asked)
 
     assert refusal.value.param == "image"
+
+
+def test_given_an_image_that_its_camera_held_sideways_then_it_is_turned_upright(tmp_path: Path) -> None:
+    sideways = PIL.Image.new("RGB", (4, 2), "black")
+    sideways.putpixel((0, 1), (255, 255, 255))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise to see it upright
+    sideways.save(tmp_path / "sideways.png", exif=exif)
+
+    upright = open_image(tmp_path / "sideways.png")
+
+    assert upright.size == (2, 4)
+    assert upright.getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_given_a_consumer_that_takes_one_frame_then_only_the_first_chunk_is_decoded(
