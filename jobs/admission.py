@@ -1,6 +1,7 @@
 """Can the fleet run this request, and what would it take? Asked at the door, by quotes and by `GET /v1/models`."""
 
 from collections.abc import Callable, Collection
+from itertools import pairwise
 from typing import NamedTuple
 
 from jobs import clock
@@ -178,7 +179,6 @@ def _predict(spec: ModelSpec, work: Work, option: Option) -> Estimate:
 
 def work_of(request: VideoRequest) -> Work:
     """The request as the estimate's arithmetic sees it."""
-    lengths = tuple(shot.num_frames for shot in request.shots if shot.num_frames is not None)
     return Work(
         width=request.width,
         height=request.height,
@@ -186,5 +186,14 @@ def work_of(request: VideoRequest) -> Work:
         num_inference_steps=request.num_inference_steps,
         guidance_scale=request.guidance_scale,
         has_image=request.has_image,
-        shot_frames=lengths,
+        shot_frames=_shot_frames(request),
     )
+
+
+def _shot_frames(request: VideoRequest) -> tuple[int, ...]:
+    """Frames of each shot; where none says its own, all share the video about evenly (models that make all at once)."""
+    given = tuple(shot.num_frames for shot in request.shots if shot.num_frames is not None)
+    if given or not request.shots:
+        return given
+    cuts = [round(index * request.num_frames / len(request.shots)) for index in range(len(request.shots) + 1)]
+    return tuple(end - start for start, end in pairwise(cuts))

@@ -2,10 +2,11 @@
 
 import pytest
 
-from jobs.admission import Admission
+from jobs.admission import Admission, work_of
 from jobs.errors import RequestError
 from jobs.fleet import Ability, FleetStore
-from models import catalog
+from jobs.request import ShotBody
+from models import catalog, estimate
 from tests.unit.jobs.cloud import TABLE, Cloud
 from tests.unit.jobs.made import Clock, request
 
@@ -61,3 +62,16 @@ def test_given_several_kinds_then_one_that_can_is_enough(fleet: FleetStore) -> N
     fleet.report_abilities("local", slot="CPUx2", abilities=())
 
     assert admission.runnable(catalog.get("wan2.2-t2v-a14b")).runnable is True
+
+
+def test_given_shots_without_lengths_then_the_estimate_takes_them_as_even_parts() -> None:
+    asked = request(model="holocine-14b-sparse", size="832x480", num_frames=241, num_inference_steps=50)
+    shots = [ShotBody(prompt="she enters"), ShotBody(prompt="she sits"), ShotBody(prompt="she reads")]
+
+    parts = work_of(asked.model_copy(update={"shots": tuple(shots)})).shot_frames
+
+    assert parts == (80, 81, 80)
+    spec = catalog.get(asked.model)
+    whole = estimate.flops(spec, work_of(asked)).denoise_pf
+    in_parts = estimate.flops(spec, work_of(asked.model_copy(update={"shots": tuple(shots)}))).denoise_pf
+    assert in_parts < 0.8 * whole, "sparse attention is what the shots save"
