@@ -169,13 +169,22 @@ class JobStore:
         slot: str,
         lease_s: float,
         usd_per_hour: float | None = None,
+        seen: Job | None = None,
         now: float | None = None,
     ) -> Job:
-        """A new attempt takes the job; `usd_per_hour` is the slot's price. Raises NotClaimable, JobNotFound."""
+        """A new attempt takes the job, as it was `seen`; `usd_per_hour` is the slot's price.
+
+        Raises NotClaimable, JobNotFound."""
 
         def move(job: Job, at: float) -> Job:
             return transitions.claim(
-                job, instance_id=instance_id, slot=slot, lease_s=lease_s, usd_per_hour=usd_per_hour, now=at
+                job,
+                instance_id=instance_id,
+                slot=slot,
+                lease_s=lease_s,
+                usd_per_hour=usd_per_hour,
+                seen=seen,
+                now=at,
             )
 
         return self._change(job_id, move, now=now)

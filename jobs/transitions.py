@@ -62,12 +62,21 @@ def lease_alive(job: Job, now: float) -> bool:
 
 
 def claim(
-    job: Job, *, instance_id: str, slot: str, lease_s: float, usd_per_hour: float | None = None, now: float
+    job: Job,
+    *,
+    instance_id: str,
+    slot: str,
+    lease_s: float,
+    usd_per_hour: float | None = None,
+    seen: Job | None = None,
+    now: float,
 ) -> Job:
     """A new attempt takes a queued job, or one whose lease has run out (its attempt is then `lost`).
 
-    Raises NotClaimable if the job has ended, is to be cancelled, or is another's."""
-    if is_terminal(job.status) or job.cancel_requested or lease_alive(job, now):
+    `seen` is the job as it was chosen and its inputs were fetched: nobody may have been at work on it since.
+    Raises NotClaimable if the job has ended, is to be cancelled, is another's, or has moved on since it was seen."""
+    moved_on = seen is not None and (job.attempt, job.checkpoint_step) != (seen.attempt, seen.checkpoint_step)
+    if is_terminal(job.status) or job.cancel_requested or lease_alive(job, now) or moved_on:
         raise NotClaimable(job.id, job.status, lease_expires_at=job.lease_expires_at)
     number = job.attempt + 1
     attempt = Attempt(
@@ -104,11 +113,15 @@ def heartbeat(
     checkpoint_step: int | None,
     now: float,
 ) -> Job:
-    """Renew the lease and record progress. Raises FenceLost."""
+    """Renew the lease and record progress. An attempt that reports an earlier checkpoint than it was given could not go
+    on from that one, and has begun anew. Raises FenceLost."""
     _guard(job, attempt)
+    current = job.attempts[-1]
+    began_at = current.resumed_from_step if checkpoint_step is None else min(current.resumed_from_step, checkpoint_step)
     return _with(
         job,
         now,
+        attempts=(*job.attempts[:-1], current.model_copy(update={"resumed_from_step": began_at})),
         lease_expires_at=now + lease_s,
         step=step,
         total_steps=total_steps,

@@ -2,6 +2,7 @@
 
 from jobs.job import Job
 from jobs.request import Priority
+from jobs.states import State
 
 PRIORITY_LEVELS: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 LOST_TO_CAPACITY = frozenset({"interrupted", "lost"})
@@ -10,6 +11,9 @@ ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot i
 
 
 def wants_on_demand(job: Job) -> bool:
-    """Whether lost capacity has hit the job so often that Spot should not run it any more."""
-    losses = (one.outcome in LOST_TO_CAPACITY and one.reason != MOVED for one in job.attempts)
-    return sum(losses) >= ON_DEMAND_AFTER_LOSSES
+    """Whether lost capacity has hit the waiting `job` so often that Spot should not run it any more.
+
+    One that waits though it is in progress has outlived its lease: that attempt is lost, too, though nobody wrote it
+    yet."""
+    losses = sum(one.outcome in LOST_TO_CAPACITY and one.reason != MOVED for one in job.attempts)
+    return losses + (job.status is State.IN_PROGRESS) >= ON_DEMAND_AFTER_LOSSES

@@ -3,9 +3,10 @@
 import pytest
 
 from jobs import transitions
-from jobs.errors import FenceLost
+from jobs.errors import FenceLost, NotClaimable
 from jobs.job import Job, JobError
 from jobs.states import MOVES, State, is_terminal
+from jobs.waiting import wants_on_demand
 from tests.unit.jobs.made import T0, outputs, queued
 
 
@@ -33,6 +34,28 @@ def test_given_crashes_among_interruptions_then_only_crashes_count() -> None:
     assert (job.status, job.crashes) == (State.QUEUED, 2)
 
 
+def test_given_a_job_that_moved_on_since_it_was_seen_then_it_is_not_claimed() -> None:
+    seen = queued()
+    since = transitions.interrupt(running(seen), 1, checkpoint_step=0, reason="spot", now=T0)
+
+    def claim(job: Job) -> Job:
+        return transitions.claim(job, instance_id="i", slot="0", lease_s=60, seen=seen, now=T0)
+
+    with pytest.raises(NotClaimable):
+        claim(since)
+    assert claim(seen).attempt == 1
+
+
+def test_given_two_losses_then_the_job_wants_on_demand_also_where_the_second_is_only_an_ended_lease() -> None:
+    once = transitions.interrupt(running(), 1, checkpoint_step=0, reason="spot", now=T0)
+    outlived = running(once)
+    assert not wants_on_demand(once)
+    assert wants_on_demand(outlived)
+    assert wants_on_demand(transitions.reap(outlived, now=T0 + 61))
+    crashed = transitions.record_crash(running(once), 2, reason="OOM", now=T0)
+    assert not wants_on_demand(crashed)
+
+
 def test_given_a_living_lease_when_reaped_then_nothing_happens() -> None:
     job = running()
 
@@ -48,6 +71,29 @@ def test_given_a_reaped_job_then_it_goes_on_from_the_last_checkpoint_in_s3() -> 
     back = transitions.reap(job, now=T0 + 61)
 
     assert (back.checkpoint_step, back.step, back.attempts[0].last_step, back.attempts[0].outcome) == (4, 4, 6, "lost")
+
+
+def test_given_a_refused_checkpoint_then_the_attempt_shows_that_it_began_anew() -> None:
+    def beat(job: Job, *, step: int, checkpoint_step: int | None) -> Job:
+        return transitions.heartbeat(
+            job,
+            job.attempt,
+            lease_s=60,
+            step=step,
+            total_steps=8,
+            phase="denoise",
+            checkpoint_step=checkpoint_step,
+            now=T0,
+        )
+
+    resumed = running(transitions.reap(beat(running(), step=6, checkpoint_step=4), now=T0 + 61))
+    assert (
+        beat(beat(resumed, step=5, checkpoint_step=None), step=6, checkpoint_step=6).attempts[1].resumed_from_step == 4
+    )
+
+    refused = beat(resumed, step=0, checkpoint_step=0)
+    assert refused.attempts[1].resumed_from_step == 0
+    assert beat(refused, step=2, checkpoint_step=2).attempts[1].resumed_from_step == 0
 
 
 def test_given_a_deadline_when_the_job_runs_already_then_it_is_left_to_finish() -> None:
