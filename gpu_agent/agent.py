@@ -14,6 +14,7 @@ from gpu_agent.context import Context
 from gpu_agent.departure import Departure
 from gpu_agent.ending import Ending
 from gpu_agent.fleet import FleetReport, Identity, identify
+from gpu_agent.gpu_watch import watch_for
 from gpu_agent.held import Hands
 from gpu_agent.imds import Imds, Notice, NoticeKind
 from gpu_agent.inputs import InputFetcher
@@ -38,6 +39,7 @@ from jobs.store import JobStore
 DRAIN_LOOK_S = 0.1
 WATCHDOG_S = 1.0
 DEPARTURE_S = 1.0
+GPU_LOOK_S = 1.0
 SECONDS_PER_HOUR = 3600.0
 
 
@@ -122,6 +124,8 @@ class Agent:
             make("watchdog", partial(watch, self._slots, hang_limit_s=settings.hang_limit_s), interval_s=WATCHDOG_S),
             make("departure", departure.turn, interval_s=DEPARTURE_S),
         ]
+        if (gpus := watch_for(self._slots)) is not None:
+            loops.append(make("gpus", gpus.turn, interval_s=GPU_LOOK_S))
         for slot in self._slots:
             loops.append(make(f"slot-{slot.spec.name}", slot.turn, interval_s=0.0))
             loops.append(make(f"lookout-{slot.spec.name}", slot.lookout.turn, interval_s=0.5))

@@ -1,7 +1,8 @@
 """Checkpoints between the local disk and S3: uploaded in the background, fetched for a resume, discarded when bad."""
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from jobs import s3_keys
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+FLUSH_PAUSE_S = 0.1
 _GONE = frozenset({"404", "NoSuchKey"})
 _TAKEN = frozenset({"412", "PreconditionFailed"})
 
@@ -44,15 +46,20 @@ class CheckpointStore:
                 # One at a time for a job: a slow older one must not end after a newer one.
                 self._uploads[held.key] = self._pool.submit(self._upload_newest, held)
 
-    def flush(self, held: HeldJob, timeout_s: float) -> None:
-        """Wait until the newest checkpoint is in S3, no longer than `timeout_s`; `held.checkpoint_step` tells."""
-        with self._lock:
-            upload = self._uploads.get(held.key)
-        if upload is not None:
-            try:
-                upload.result(timeout_s)
-            except TimeoutError:
-                logger.warning("checkpoint upload did not end in time", extra={"timeout_s": timeout_s})
+    def flush(self, held: HeldJob, saved: CheckpointSaved, timeout_s: float) -> None:
+        """Upload `saved`, trying again, no longer than `timeout_s`; `held.checkpoint_step` tells what came of it."""
+        watch = Stopwatch()
+        while held.checkpoint_step < saved.step and saved.path.exists() and not held.lost.is_set():
+            left_s = timeout_s - watch.seconds()
+            if left_s <= 0:
+                logger.warning("checkpoint not uploaded in time", extra={"step": saved.step, "timeout_s": timeout_s})
+                return
+            self.upload_later(held, saved)
+            with self._lock:
+                upload = self._uploads.get(held.key)
+            if upload is not None:
+                wait([upload], left_s)
+            time.sleep(FLUSH_PAUSE_S)
 
     def fetch(self, job_id: str, step: int, directory: Path) -> Path | None:
         """Download the checkpoint of `step`; None where S3 has it no more. Raises what S3 raises otherwise."""
@@ -96,6 +103,8 @@ class CheckpointStore:
                     if saved is None:
                         del self._uploads[held.key]
                         return
+                if saved.step <= held.checkpoint_step:
+                    continue  # asked for twice, by its cadence and by a flush
                 try:
                     self._upload(held, saved)
                 except PASSING_ERRORS as error:

@@ -43,14 +43,13 @@ class InputFetcher:
         self._checkpoints = checkpoints
         self._scratch = scratch
 
-    def fetch(self, job: Job, *, directory: Path | None = None) -> Inputs:
-        """Everything `job` needs, in `directory` (by default a new one).
+    def fetch(self, job: Job) -> Inputs:
+        """Everything `job` needs, in a new directory.
 
         Raises InputMissing, what S3 raises, and OSError for a full disk."""
+        self._scratch.mkdir(parents=True, exist_ok=True)  # a cleaner of temporary files may have been here
         # Two slots may reserve the same job; the one that comes too late clears its own folder alone.
-        if directory is None:
-            self._scratch.mkdir(parents=True, exist_ok=True)  # a cleaner of temporary files may have been here
-            directory = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
+        directory = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
         image = self._download(job.request.image, directory) if job.request.image else None
         before = None
         if job.request.video is not None:

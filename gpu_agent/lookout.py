@@ -11,6 +11,7 @@ from gpu_agent.inputs import InputMissing, Inputs
 from gpu_agent.logs import about_job, logger
 from gpu_agent.source import Reservation
 from gpu_agent.timing import Stopwatch
+from models.interface import GenerationRequest
 
 POLL_PAUSE_S = 0.05
 STALE_SHARE_OF_LEASE = 0.5
@@ -35,6 +36,7 @@ class Lookout:
         self._view = view
         self._lock = threading.Lock()
         self._prepared: Prepared | None = None
+        self._announced: Prepared | None = None
 
     def turn(self) -> float:
         """Look once; for a Loop. Raises passing errors, with whatever was reserved given back."""
@@ -56,6 +58,15 @@ class Lookout:
             with self._lock:
                 self._prepared = prepared
         return 0.0 if found else POLL_PAUSE_S
+
+    def unannounced(self) -> GenerationRequest | None:
+        """The request of the prepared job, once: for the worker to make ready."""
+        with self._lock:
+            prepared = self._prepared
+            if prepared is None or prepared.inputs is None or prepared is self._announced:
+                return None
+            self._announced = prepared
+            return prepared.inputs.request
 
     def take(self) -> Prepared | None:
         """The prepared job, which is the caller's from now on."""

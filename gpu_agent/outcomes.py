@@ -18,7 +18,7 @@ from gpu_agent.metrics import count, seconds, size_bytes
 from gpu_agent.retrying import Hopeless, insist
 from gpu_agent.source import WorkSource
 from gpu_agent.timing import Stopwatch
-from gpu_agent.worker.protocol import JobFailed, VideoEncoded
+from gpu_agent.worker.protocol import CheckpointSaved, JobFailed, VideoEncoded
 from jobs import s3_keys
 from jobs.errors import FenceLost
 from jobs.job import Job, JobError, Outputs
@@ -83,9 +83,12 @@ class Outcomes:
         count("JobCrashed")
         self._end(held, lease, partial(self._record_crash, held, lease, reason))
 
-    def interrupted(self, held: HeldJob, lease: Lease, reason: str, flush_s: float) -> None:
-        """Capacity goes away: wait up to `flush_s` for the checkpoint's upload, then queue the job again."""
-        self._checkpoints.flush(held, flush_s)
+    def interrupted(
+        self, held: HeldJob, lease: Lease, reason: str, *, saved: CheckpointSaved | None, flush_s: float
+    ) -> None:
+        """Capacity goes away: take up to `flush_s` to upload the newest checkpoint, then queue the job again."""
+        if saved is not None:
+            self._checkpoints.flush(held, saved, flush_s)
         count("JobInterrupted")
         self._end(held, lease, partial(self._interrupt, held, lease, reason))
 
@@ -164,6 +167,9 @@ class Outcomes:
             if job is not None and is_terminal(job.status):
                 logger.info("job ended", extra={"status": job.status, "seconds_by_phase": held.seconds_by_phase})
                 self._tidy(partial(self._checkpoints.discard_all, held.id))
+            elif job is not None:
+                why = {"outcome": job.attempts[-1].outcome, "reason": job.attempts[-1].reason}
+                logger.warning("job queued again", extra=why | {"checkpoint_step": job.checkpoint_step})
         except FenceLost:
             lease.release()
             logger.warning("the end of a lost attempt was refused")

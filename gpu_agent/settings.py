@@ -52,7 +52,7 @@ class AgentSettings(BaseSettings):
     close_s: float = 15.0
     hang_limit_s: float = 1800.0
     idle_limit_s: float = 300.0
-    prefetch_lead_s: float = 5.0
+    prefetch_lead_s: float = 10.0  # how long before its slot is free a job's inputs and texts are made ready
 
     affinity_bound_s: float = 300.0
     on_demand_patience_s: float = 900.0

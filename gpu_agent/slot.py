@@ -3,10 +3,12 @@
 Everything about the worker happens in one thread, the pump: messages, timers, starting, stopping.
 """
 
+import queue
 import time
 
 from gpu_agent.choice import SlotView
 from gpu_agent.context import Context
+from gpu_agent.gpu_health import GpuVerdict
 from gpu_agent.logs import logger
 from gpu_agent.lookout import Lookout, Prepared
 from gpu_agent.loops import PASSING_ERRORS
@@ -19,6 +21,7 @@ from gpu_agent.worker.protocol import (
     FromWorker,
     JobFailed,
     ModelLoaded,
+    PrepareJob,
     SlotSpec,
     VideoEncoded,
     WorkerReady,
@@ -48,14 +51,17 @@ class Slot:
         self._recycle = False
         self._device_failed = False
         self._not_before_s = 0.0
+        self._gpu_reports: queue.SimpleQueue[tuple[GpuVerdict, str]] = queue.SimpleQueue()
 
     def turn(self) -> float:
         """One round of the pump; for a Loop."""
+        self._hear_of_gpu()
         if self._worker is None:
             self._start_worker_when_due()
             return WAIT_RUNNING_S
         try:
             self._start_next()
+            self._announce_next()
             self._listen(self._worker)
             self._bench.check()
         except WorkerDied as death:
@@ -88,6 +94,10 @@ class Slot:
         """For the watchdog; the pump sees the process die, and counts it as a crash."""
         if self._worker is not None:
             self._worker.terminate()
+
+    def report_gpu(self, verdict: GpuVerdict, reason: str) -> None:
+        """For the GPU watch; the pump gives the job back, and a broken GPU no other."""
+        self._gpu_reports.put((verdict, reason))
 
     def report(self) -> SlotReport:
         running = self._bench.running
@@ -138,6 +148,11 @@ class Slot:
         if job is not None:
             self._bench.start(prepared, job)
 
+    def _announce_next(self) -> None:
+        """Inputs lie on the disk already; the worker encodes the texts beside the job under way."""
+        if self._bench.running is not None and (request := self.lookout.unannounced()) is not None:
+            self._send(PrepareJob(request=request))
+
     def _claim(self, prepared: Prepared) -> Job | None:
         try:
             return self._context.store.claim(
@@ -146,6 +161,7 @@ class Slot:
                 slot=self._context.slot_name,
                 lease_s=self._context.settings.lease_s,
                 usd_per_hour=self._context.slot_usd_per_hour,
+                seen=prepared.reservation.job,
             )
         except (NotClaimable, JobNotFound) as refusal:
             logger.info("not claimed", extra={"reason": str(refusal)})
@@ -176,7 +192,7 @@ class Slot:
                 self._observe(WorkerEvent.JOB_DONE)
 
     def _note_failure(self, failure: JobFailed) -> None:
-        self._device_failed = failure.kind is FailureKind.DEVICE
+        self._device_failed = failure.kind in (FailureKind.DEVICE, FailureKind.GPU)
         if failure.kind is FailureKind.MACHINE:
             self._not_before_s = time.monotonic() + MACHINE_PAUSE_S
             # A disk that stays full must not pass jobs round for ever: the slot is isolated like a failing GPU.
@@ -193,6 +209,15 @@ class Slot:
         elif verdict.action is SlotAction.ISOLATE:
             logger.critical("slot isolated", extra={"slot": self.spec.name, "reason": verdict.reason})
             count("SlotIsolated")
+
+    def _hear_of_gpu(self) -> None:
+        """Whatever a worker computes on a GPU that had an error is not to be trusted, and its job is not to blame."""
+        while not self._gpu_reports.empty():
+            verdict, reason = self._gpu_reports.get()
+            if self._worker is not None:
+                self._give_up(reason)
+            broken = verdict is GpuVerdict.BROKEN
+            self._observe(WorkerEvent.DEVICE_BROKEN if broken else WorkerEvent.DEVICE_FAILED)
 
     def _start_worker_when_due(self) -> None:
         if self._health.isolated or self._context.board.posted or time.monotonic() < self._not_before_s:

@@ -12,6 +12,7 @@ class WorkerEvent(StrEnum):
     JOB_DONE = "job-done"
     CRASHED = "crashed"
     DEVICE_FAILED = "device-failed"
+    DEVICE_BROKEN = "device-broken"
     RECYCLED = "recycled"
 
 
@@ -28,7 +29,8 @@ class SupervisionPolicy:
 
     `recycle_after_jobs` and `max_host_gib` bound the growth of a worker's host memory: long queues die of it.
     `isolate_after` failures in a row without a finished job between them take the slot out of service; a
-    device error (ECC, Xid) counts double, being rarely the job's fault.
+    device error (ECC, Xid) counts double, being rarely the job's fault. A GPU that only a reset could mend goes at
+    once.
     """
 
     recycle_after_jobs: int = 50
@@ -65,6 +67,8 @@ def observe(health: SlotHealth, event: WorkerEvent, policy: SupervisionPolicy, *
         return Verdict(health=health, action=SlotAction.ISOLATE, reason="isolated before")
     if event is WorkerEvent.JOB_DONE:
         return _after_job(health, policy, host_gib)
+    if event is WorkerEvent.DEVICE_BROKEN:
+        return Verdict(health=replace(health, isolated=True), action=SlotAction.ISOLATE, reason="its GPU is broken")
     if event in (WorkerEvent.CRASHED, WorkerEvent.DEVICE_FAILED):
         return _after_failure(health, policy, weight=2 if event is WorkerEvent.DEVICE_FAILED else 1)
     if event is WorkerEvent.RECYCLED:

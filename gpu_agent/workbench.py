@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gpu_agent.budget import NoticeAction, act_on_notice, give_up_step_after_s
 from gpu_agent.context import Context
 from gpu_agent.held import HeldJob
-from gpu_agent.inputs import InputMissing, Inputs, total_frames
+from gpu_agent.inputs import Inputs, total_frames
 from gpu_agent.lease import Lease
 from gpu_agent.logs import about_job, logger
 from gpu_agent.lookout import Prepared
@@ -148,23 +148,13 @@ class Workbench:
     def _begin(self, held: HeldJob, prepared: Prepared) -> None:
         if prepared.inputs is None:
             raise Unrunnable("input_missing", prepared.missing or "an input is missing")
-        inputs = self._current(prepared.inputs, prepared.reservation.job, held.job)
         plan = None
         if self._context.slot is not None:
             plan = placement.plan(catalog.get(held.job.model), work_of(held.job.request), self._context.slot)
         if isinstance(plan, Refusal):
             raise Unrunnable("does_not_fit", plan.message)
-        self._order(held, inputs, plan)
-        logger.info("job starts", extra={"model": held.job.model, "resume_step": inputs.resume_step})
-
-    def _current(self, inputs: Inputs, reserved: Job, claimed: Job) -> Inputs:
-        """The inputs, fetched again if another attempt moved the checkpoint between reservation and claim."""
-        if claimed.checkpoint_step == reserved.checkpoint_step:
-            return inputs
-        try:
-            return self._context.fetcher.fetch(claimed, directory=inputs.directory)
-        except InputMissing as error:
-            raise Unrunnable("input_missing", str(error)) from error
+        self._order(held, prepared.inputs, plan)
+        logger.info("job starts", extra={"model": held.job.model, "resume_step": prepared.inputs.resume_step})
 
     def _order(self, held: HeldJob, inputs: Inputs, plan: Plan | None) -> None:
         if held.job.checkpoint_step and not inputs.resume_step:
@@ -262,7 +252,7 @@ class Workbench:
             self._end_stopped(running)
         elif failure.kind is FailureKind.REQUEST:
             self._context.ending.submit(outcomes.failed, held, lease, failure)
-        elif failure.kind is FailureKind.MACHINE:
+        elif failure.kind in (FailureKind.MACHINE, FailureKind.GPU):
             self._interrupt(running, failure.message, flush_s=self._flush_s())
         else:
             self._context.ending.submit(outcomes.crashed, held, lease, failure.message)
@@ -309,9 +299,9 @@ class Workbench:
             self._interrupt(running, self._context.board.reason or "stopped", flush_s=self._flush_s())
 
     def _interrupt(self, running: Running, reason: str, *, flush_s: float) -> None:
-        if running.saved is not None and flush_s > 0:
-            self._context.checkpoints.upload_later(running.held, running.saved)
-        self._context.ending.submit(self._context.outcomes.interrupted, running.held, running.lease, reason, flush_s)
+        outcomes, held = self._context.outcomes, running.held
+        saved = running.saved if flush_s > 0 else None
+        self._context.ending.submit(outcomes.interrupted, held, running.lease, reason, saved=saved, flush_s=flush_s)
 
     def _flush_s(self) -> float:
         """Time for a last upload: what the notice leaves, or one lease."""

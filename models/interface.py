@@ -199,6 +199,13 @@ class VideoModel(Protocol):
         """
         ...
 
+    def prefetch(self, request: GenerationRequest) -> None:
+        """Makes ready what of a coming request can be, while another one is generated; for a thread of its own.
+
+        Costs the device no memory and changes no result. What it raises, `generate` would raise for the request too.
+        """
+        ...
+
     def unload(self) -> None:
         """Frees the model's memory; the object is of no use afterwards."""
         ...

@@ -17,7 +17,7 @@ for glibc in {39..17}; do # pip takes the tags that are named and no older ones
 done
 
 # What gpu_agent, jobs and models import; the versions are those of requirements.txt.
-packages=(boto3 aws-lambda-powertools pydantic pydantic-settings python-ulid pyyaml httpx psutil torch diffusers
+packages=(boto3 aws-lambda-powertools pydantic pydantic-settings python-ulid pyyaml httpx psutil nvidia-ml-py torch diffusers
   transformers accelerate peft safetensors filelock sentencepiece ftfy numpy pillow imageio imageio-ffmpeg av)
 
 rm -rf "${output}"

@@ -5,7 +5,7 @@ import queue
 import threading
 from multiprocessing.connection import Connection
 
-from gpu_agent.worker.protocol import Exit, FromAgent, FromWorker, RunJob, StopJob, StopWhy
+from gpu_agent.worker.protocol import Exit, FromAgent, FromWorker, PrepareJob, RunJob, StopJob, StopWhy
 
 ORPHANED_STATUS = 86
 
@@ -17,6 +17,7 @@ class Channel:
         self._connection = connection
         self._sending = threading.Lock()
         self._orders: queue.SimpleQueue[RunJob | None] = queue.SimpleQueue()
+        self._coming: queue.SimpleQueue[PrepareJob] = queue.SimpleQueue()
         self._stops: dict[tuple[str, int], StopWhy] = {}
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
@@ -30,6 +31,10 @@ class Channel:
     def next_job(self) -> RunJob | None:
         """Wait for the next job; None when the process is to end."""
         return self._orders.get()
+
+    def next_coming(self) -> PrepareJob:
+        """Wait for word of a job to be prepared."""
+        return self._coming.get()
 
     def stop_asked(self, job: RunJob) -> StopWhy | None:
         """Whether this job is to stop, and why."""
@@ -46,6 +51,8 @@ class Channel:
                 os._exit(ORPHANED_STATUS)
             if isinstance(order, RunJob):
                 self._orders.put(order)
+            elif isinstance(order, PrepareJob):
+                self._coming.put(order)
             elif isinstance(order, StopJob):
                 self._stops[order.job_id, order.attempt] = order.why
             elif isinstance(order, Exit):

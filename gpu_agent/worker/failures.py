@@ -25,6 +25,8 @@ def classify(error: BaseException) -> tuple[FailureKind, str]:
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
         return FailureKind.WORKER, "out_of_memory"
+    if "uncorrectable ECC error" in str(error):  # CUDA's words for cudaErrorECCUncorrectable
+        return FailureKind.GPU, "gpu_memory_error"
     if name == "AcceleratorError" or "CUDA error" in str(error):
         return FailureKind.DEVICE, "device_error"
     return FailureKind.WORKER, "generation_error"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from multiprocessing.connection import Connection
 
@@ -26,6 +27,7 @@ def serve(connection: Connection, slot: SlotSpec) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = Channel(connection)
     worker = Worker(channel, slot)
+    threading.Thread(target=worker.prepare_coming, name="prepare", daemon=True).start()
     worker.announce()
     while (job := channel.next_job()) is not None:
         worker.run(job)
@@ -58,6 +60,19 @@ class Worker:
         except Exception as error:
             self._report(job, error)
             raise
+
+    def prepare_coming(self) -> None:
+        """For a thread of its own: jobs to come, beside the one under way, where they are of the loaded model."""
+        while True:
+            request = self._channel.next_coming().request
+            model = self._model
+            if model is None or model.spec.id != request.model:
+                continue
+            try:
+                model.prefetch(request)
+            except (ModelError, OSError, RuntimeError) as error:
+                # The job itself will meet it again, and report it.
+                print(f"not prepared: {describe(error)}", flush=True)
 
     def _loaded(self, job: RunJob) -> VideoModel:
         from models import registry
@@ -95,6 +110,8 @@ def report_failure(channel: Channel, job: RunJob, kind: FailureKind, code: str, 
 
 def prepare_device(slot: SlotSpec) -> str:
     """Show torch this slot's GPUs alone; the torch device to use."""
+    # CUDA's own order is by speed; nvidia-smi and NVML, whose numbers a slot has, count by the bus.
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(gpu) for gpu in slot.gpus)
     # GPU peer-to-peer is broken on g5.12xlarge (FACTS): NCCL hangs without this.
     os.environ.setdefault("NCCL_P2P_DISABLE", "1")

@@ -14,13 +14,15 @@ class FailureKind(StrEnum):
     """Whose fault a failure is, which decides what becomes of the job.
 
     REQUEST: the job can never succeed. WORKER: this try went wrong and counts as a crash (also out of memory).
-    DEVICE: the same, and the GPU is suspect. MACHINE: the disk or the like, counts as lost capacity.
+    DEVICE: the same, and the GPU is suspect. MACHINE: the disk or the like, counts as lost capacity. GPU: its memory
+    failed, which counts as lost capacity, and the GPU is suspect.
     """
 
     REQUEST = "request"
     WORKER = "worker"
     DEVICE = "device"
     MACHINE = "machine"
+    GPU = "gpu"
 
 
 # Agent to worker
@@ -61,6 +63,13 @@ class RunJob:
     upscale: int = 1
     interpolate: int = 1
     before: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareJob:
+    """`request` will follow the job under way: make ready of it what can be beside that one."""
+
+    request: GenerationRequest
 
 
 class StopWhy(StrEnum):
@@ -181,7 +190,7 @@ class JobFailed:
     while_encoding: bool = False
 
 
-FromAgent = RunJob | StopJob | Exit
+FromAgent = RunJob | PrepareJob | StopJob | Exit
 FromWorker = (
     WorkerReady
     | ModelLoaded

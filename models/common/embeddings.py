@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
@@ -13,7 +14,8 @@ DEFAULT_CAPACITY_GIB = 1.0  # about 120 prompts of UMT5-XXL: 512 tokens x 4096 x
 
 
 class EmbeddingCache:
-    """Least-recently-used cache of embeddings on the CPU, bounded by its tensors' bytes.
+    """Least-recently-used cache of embeddings on the CPU, bounded by its tensors' bytes. Threads may share it: one text
+    is encoded at a time.
 
     Keys carry the encoder's revision and the text (and the digest of the image, where the encoder sees it).
     """
@@ -22,15 +24,20 @@ class EmbeddingCache:
         self._capacity_bytes = int(capacity_gib * 2**30)
         self._entries: OrderedDict[Hashable, Embedding] = OrderedDict()
         self._bytes = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get_or_encode(self, key: Hashable, encode: Callable[[], Embedding]) -> Embedding:
         """The embedding kept under `key`; if there is none, `encode` is called and its result kept."""
-        if key in self._entries:
-            self._entries.move_to_end(key)
-            return self._entries[key]
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+            return self._keep(key, encode)
+
+    def _keep(self, key: Hashable, encode: Callable[[], Embedding]) -> Embedding:
         embedding = {name: tensor.detach().to("cpu") for name, tensor in encode().items()}
         self._entries[key] = embedding
         self._bytes += _bytes_of(embedding)

@@ -54,11 +54,7 @@ class DiffusersVideoModel:
     ) -> Iterator[Frame]:
         """See `VideoModel.generate`. What the model refuses, it refuses here; the work begins with the first frame."""
         self._check(request)
-        shots = plan_shots(
-            request,
-            takes_text_alone=self._family.text_pipeline is not None,
-            takes_image=self._family.image_pipeline is not None,
-        )
+        shots = self._plan(request)
         fields = self._fingerprint_fields(request)
         if resume is not None:
             fingerprint.require_match(resume, fields)
@@ -71,10 +67,25 @@ class DiffusersVideoModel:
         )
         return self._frames(request, shots, progress, on_phase)
 
+    def prefetch(self, request: GenerationRequest) -> None:
+        """See `VideoModel.prefetch`. Texts are encoded where the encoder stays in memory. Else its files are read
+        ahead: beside a denoiser at work there may be no room for it."""
+        if not self._pipelines.residency.keep_text_encoder:
+            self._pipelines.read_ahead_text()
+        elif not self._must_encode_late(request):
+            self._embed(request, self._plan(request))
+
     def unload(self) -> None:
         """Frees the model's memory."""
         self._loras = None
         self._pipelines.unload()
+
+    def _plan(self, request: GenerationRequest) -> list[PlannedShot]:
+        return plan_shots(
+            request,
+            takes_text_alone=self._family.text_pipeline is not None,
+            takes_image=self._family.image_pipeline is not None,
+        )
 
     def _frames(
         self,
@@ -107,16 +118,19 @@ class DiffusersVideoModel:
         self, request: GenerationRequest, shots: list[PlannedShot], on_phase: Callable[[Phase], None]
     ) -> dict[int, _Texts]:
         on_phase("encode")
+        texts = self._embed(request, shots)
+        self._pipelines.release_text()
+        return texts
+
+    def _embed(self, request: GenerationRequest, shots: list[PlannedShot]) -> dict[int, _Texts]:
         guided = self._family.uses_negative(request)
-        texts = {
+        return {
             shot.index: _Texts(
                 positive=self._embedding(shot.text, shot.image),
                 negative=self._embedding(request.negative_prompt, shot.image) if guided else None,
             )
             for shot in shots
         }
-        self._pipelines.release_text()
-        return texts
 
     def _embedding(self, text: str, shot_image: PIL.Image.Image | None) -> Embedding:
         image = shot_image if self._family.sees_image_in_text else None

@@ -24,3 +24,7 @@ class HoloCineVideoModel(DiffusersVideoModel):
     ) -> "Iterator[Frame]":
         """See `VideoModel.generate`. `num_frames` counts the whole video; the cuts belong to the fingerprint."""
         return super().generate(sequence_request(request), resume=resume, on_step=on_step, on_phase=on_phase)
+
+    def prefetch(self, request: GenerationRequest) -> None:
+        """See `VideoModel.prefetch`."""
+        super().prefetch(sequence_request(request))

@@ -89,5 +89,6 @@ def test_given_four_gpus_then_they_divide_into_slots_of_the_asked_size() -> None
 def test_given_an_error_of_the_disk_then_the_machine_is_to_blame_and_not_the_job() -> None:
     assert classify(OSError(28, "No space left on device")) == (FailureKind.MACHINE, "disk")
     assert classify(MemoryError()) == (FailureKind.WORKER, "out_of_memory")
-    assert classify(RuntimeError("CUDA error: uncorrectable ECC error"))[0] is FailureKind.DEVICE
+    assert classify(RuntimeError("CUDA error: uncorrectable ECC error encountered"))[0] is FailureKind.GPU
+    assert classify(RuntimeError("CUDA error: an illegal memory access"))[0] is FailureKind.DEVICE
     assert classify(RuntimeError("shape mismatch")) == (FailureKind.WORKER, "generation_error")

@@ -31,6 +31,11 @@ def test_given_device_errors_then_the_slot_is_isolated_sooner() -> None:
     assert after(WorkerEvent.DEVICE_FAILED, WorkerEvent.DEVICE_FAILED).action is SlotAction.ISOLATE
 
 
+def test_given_a_broken_gpu_then_the_slot_is_isolated_at_once() -> None:
+    assert after(WorkerEvent.DEVICE_BROKEN).action is SlotAction.ISOLATE
+    assert after(WorkerEvent.DEVICE_BROKEN, WorkerEvent.JOB_DONE).health.isolated
+
+
 def test_given_a_finished_job_between_crashes_then_the_count_starts_anew() -> None:
     crash, done = WorkerEvent.CRASHED, WorkerEvent.JOB_DONE
     assert after(crash, crash, done, crash, crash).action is SlotAction.RESTART
