@@ -101,7 +101,7 @@ chaos: setup ## Kill, pause, starve and confuse the agents (SEED=1), then check 
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
 
 chaos-mutants: setup ## Each safeguard taken out must make the chaos run fail
-	$(BIN)/python -m tests.chaos --all-mutants --jobs 6 --agents 2 --faults 4 --spacing-s 8 --limit-s 300
+	$(BIN)/python -m tests.chaos --all-mutants --jobs 6 --agents 2 --faults 4 --long-every 1 --limit-s 300
 
 bench-simulate: setup ## A million simulated jobs, and the seconds they take
 	OMP_NUM_THREADS=1 $(BIN)/python -m simulator.bench

@@ -20,7 +20,9 @@ class Nvml:
     def __init__(self, indices: Collection[int], *, library: Any = None) -> None:
         """Raises NvmlUnavailable."""
         if library is None:
-            import pynvml as library
+            import pynvml
+
+            library = pynvml
         self._nvml = library
         self._lost_codes = {getattr(library, name) for name in _LOST}
         try:
@@ -33,13 +35,12 @@ class Nvml:
             raise NvmlUnavailable(str(error)) from error
 
     def look(self) -> dict[int, GpuReading]:
-        """One reading a GPU, with the Xids since the last look. Does not wait."""
-        xids = self._new_xids()
-        return {index: self._read(index, tuple(xids[index])) for index in self._handles}
-
-    def close(self) -> None:
-        self._nvml.nvmlEventSetFree(self._events)
-        self._nvml.nvmlShutdown()
+        """One reading a GPU, with the Xids since the last look. Does not wait. Raises OSError where NVML fails."""
+        try:
+            xids = self._new_xids()
+            return {index: self._read(index, tuple(xids[index])) for index in self._handles}
+        except self._nvml.NVMLError as error:
+            raise OSError(f"NVML: {error}") from error
 
     def _new_xids(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = defaultdict(list)

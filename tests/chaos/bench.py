@@ -60,7 +60,8 @@ def request_of(steps: int, frames: int) -> GenerationRequest:
 
 
 def measure_gaps(num_jobs: int, **request: Any) -> list[float]:
-    """Seconds between the jobs of a full queue, of an agent with a warm model, as it logs them itself."""
+    """Seconds between the jobs of a full queue, of an agent with a warm model, as it logs them itself. Each has a text
+    of its own, which nobody has encoded before."""
     with tempfile.TemporaryDirectory() as name, emulator(Path(name)) as endpoint:
         aws = LocalAws.named(endpoint, "bench")
         make_resources(aws)
@@ -68,7 +69,7 @@ def measure_gaps(num_jobs: int, **request: Any) -> list[float]:
             aws, Path(name) / "agent", "i-bench", checkpoint_interval_s=120, checkpoint_max_overhead=MAX_OVERHEAD
         )
         try:
-            for job in [submit(aws, **request) for _ in range(num_jobs)]:
+            for job in [submit(aws, prompt=f"a red ball rolls {turn} times", **request) for turn in range(num_jobs)]:
                 ended(aws, job, timeout_s=600)
             return [line["gap_s"] for line in agent.said("first step")]
         finally:

@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gpu_agent.imds import NoticeKind
 from jobs.events import EventType
 from jobs.job import Job
 from jobs.states import State
+from jobs.waiting import LOST_TO_CAPACITY, ON_DEMAND_AFTER_LOSSES
 from tests.chaos.ledger import Change, changed_after_end, events_of
+from tests.chaos.machines import SPOT
 from tests.chaos.reference import MODEL, digest_of
 from tests.chaos.world.emulator import LocalAws
 from tests.chaos.world.subscriber import Subscriber
@@ -44,6 +47,7 @@ def examine(
         _same_video(aws, job, references, findings)
         _steps_lost(job, findings)
         _costs(job, findings)
+        _on_demand_after_losses(job, findings)
     findings.figures |= {f"jobs by {door}": number for door, number in Counter(job.source.door for job in jobs).items()}
     left = aws.queues().depth(MODEL).total
     findings.hold(left == 0, f"{left} messages are left in the queue")
@@ -86,9 +90,10 @@ def _steps_lost(job: Job, findings: Findings) -> None:
     step_s = job.seconds_by_phase.get("denoise", 0.0) / job.request.num_inference_steps
     for before, after in zip(job.attempts, job.attempts[1:], strict=False):
         lost = max(0, before.last_step - after.resumed_from_step)
-        name = "most steps lost by a notice" if before.outcome == "interrupted" else "most steps lost by a kill"
+        by_notice = before.outcome == "interrupted" and before.reason in tuple(NoticeKind)
+        name = f"most steps lost, {'notice' if by_notice else before.outcome}"
         findings.figures[name] = max(findings.figures.get(name, 0), lost)
-        if before.outcome == "interrupted" and after.resumed_from_step:
+        if by_notice:
             findings.hold(lost <= STEPS_LOST_BY_NOTICE, f"{job.id} lost {lost} steps by a notice")
         elif after.resumed_from_step:
             bound = f"{job.id} lost {lost} steps, {lost * step_s:.1f} s, by a kill"
@@ -102,3 +107,12 @@ def _costs(job: Job, findings: Findings) -> None:
     findings.hold(len(known) == len(costs), f"{job.id} has attempts without a cost: {costs}")
     told = job.cost_usd or 0.0
     findings.hold(abs(sum(known) - told) < COST_ROUNDING_USD, f"{job.id} cost {told}, its attempts {costs}")
+
+
+def _on_demand_after_losses(job: Job, findings: Findings) -> None:
+    """A job that capacity failed twice is not given to Spot again."""
+    losses = 0
+    for attempt in job.attempts:
+        wrongly = losses >= ON_DEMAND_AFTER_LOSSES and SPOT in attempt.instance_id
+        findings.hold(not wrongly, f"{job.id} ran on Spot again after {losses} losses")
+        losses += attempt.outcome in LOST_TO_CAPACITY

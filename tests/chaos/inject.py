@@ -1,19 +1,25 @@
-"""Carries out one fault. Answers whether there was anything to do it to."""
+"""Carries out one fault. Answers whether there was anything to do it to: a fault that meets nothing proves nothing."""
 
 import random
 import resource
 import threading
 import time
+from collections.abc import Callable
 
+from jobs import s3_keys
+from jobs.job import Job
 from jobs.states import State, is_terminal
-from tests.chaos.machines import Fleet, Machine
+from tests.chaos.machines import SPOT, Fleet, Machine
 from tests.chaos.plan import Fault, Kind
+from tests.chaos.world.proxy import LATEST_S, wait_until
 
 LEASE_S = 10.0  # of tests.chaos.world.agents
-PAST_LEASE_S = LEASE_S * 1.7
 NOTICE_S = 60.0
 SMALL_FILE_BYTES = 4096
-MIDDLE_WAIT_S = 60.0
+MIDDLE_WAIT_S = 120.0  # two busy cores start an agent and load its model meanwhile
+AMID_LOOK_S = 0.1
+TEND_S = 2.0
+TAKEOVERS = (Kind.PAUSE, Kind.LATE_COMPLETION)
 CRASHES_ALLOWED = 1  # one less than would end a job: a killed worker counts as a crash
 
 
@@ -23,6 +29,8 @@ class Injector:
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self._fleet = fleet
         self._rng = random.Random(seed)
+        self._over = threading.Event()  # the last fault that waits for another agent to take a job over
+        self._over.set()
 
     def inject(self, fault: Fault) -> bool:
         machine = self._fleet.machines[fault.agent]
@@ -39,53 +47,83 @@ class Injector:
             Kind.CORRUPT_CHECKPOINT: self._corrupt,
             Kind.LATE_COMPLETION: self._late,
         }
+        if fault.kind in TAKEOVERS:
+            self._wait_for_the_last()
         return actions[fault.kind](machine)
 
-    def _amid(self, planned: Machine) -> Machine:
-        """A machine in the middle of a denoising, where a fault shows what resuming is worth: the planned one, or
-        whichever gets there first."""
+    def _wait_for_the_last(self) -> None:
+        """Two agents that wait for each other to take over would wait in vain."""
+        limit_s = time.monotonic() + LATEST_S
+        while not self._over.is_set() and time.monotonic() < limit_s:
+            self._fleet.tend()
+            time.sleep(TEND_S)
+
+    def _amid(
+        self, planned: Machine, *, also: Callable[[Machine, Job], bool] = lambda machine, job: True
+    ) -> tuple[Machine, Job] | None:
+        """A machine in the middle of denoising a job, where a fault shows what resuming is worth: the planned one, or
+        whichever gets there first. None where none does."""
         store = self._fleet.aws.store()
-        limit_s = time.monotonic() + MIDDLE_WAIT_S
+        tended_s, limit_s = time.monotonic(), time.monotonic() + MIDDLE_WAIT_S
         while time.monotonic() < limit_s:
             amid = {
-                job.attempts[-1].instance_id
+                job.attempts[-1].instance_id: job
                 for job in store.in_state(State.IN_PROGRESS)
                 if job.checkpoint_step > 0 and job.step < job.total_steps and job.phase == "denoise"
             }
             for machine in (planned, *self._fleet.machines):
-                if machine.agent.instance_id in amid and machine.agent.process.poll() is None:
-                    return machine
-            self._fleet.replace_ended()
-            time.sleep(0.05)
-        return planned
+                job = amid.get(machine.agent.instance_id)
+                at_work = machine.agent.process.poll() is None and not machine.agent.paused
+                if job is not None and at_work and also(machine, job):
+                    return machine, job
+            time.sleep(AMID_LOOK_S)
+            if time.monotonic() - tended_s < TEND_S:
+                continue
+            tended_s = time.monotonic()
+            if not self._fleet.tend():
+                return None
+        return None
 
-    def _kill_machine(self, machine: Machine) -> bool:
-        self._amid(machine).agent.kill_machine()
-        return True
-
-    def _kill_worker(self, machine: Machine) -> bool:
-        store = self._fleet.aws.store()
-        mine = [
-            job
-            for job in store.in_state(State.IN_PROGRESS)
-            if job.attempts[-1].instance_id == machine.agent.instance_id
-        ]
-        workers = machine.agent.workers()
-        if not workers or any(job.crashes >= CRASHES_ALLOWED for job in mine):
+    def _kill_machine(self, planned: Machine) -> bool:
+        if (found := self._amid(planned)) is None:
             return False
-        workers[0].kill()
+        found[0].agent.kill_machine()
         return True
 
-    def _notice(self, machine: Machine) -> bool:
-        machine = self._amid(machine)
-        machine.imds.give_spot_notice(in_s=NOTICE_S)
+    def _kill_worker(self, planned: Machine) -> bool:
+        found = self._amid(planned, also=lambda _, job: job.crashes < CRASHES_ALLOWED)
+        workers = found[0].agent.workers() if found else []
+        for worker in workers:
+            worker.kill()
+        return bool(workers)
+
+    def _notice(self, planned: Machine) -> bool:
+        found = self._amid(planned, also=lambda machine, _: machine.market == SPOT)
+        if found is None:
+            return False
+        found[0].imds.give_spot_notice(in_s=NOTICE_S)
         return True
 
-    def _pause(self, machine: Machine) -> bool:
-        agent = self._amid(machine).agent
+    def _pause(self, planned: Machine) -> bool:
+        """Until another attempt has the job, so that the sleeper wakes up beside it."""
+        if (found := self._amid(planned)) is None:
+            return False
+        machine, job = found
+        agent = machine.agent
         agent.pause()
-        threading.Timer(PAST_LEASE_S, agent.wake).start()
+        self._over = threading.Event()
+
+        def wake_later() -> None:
+            wait_until(lambda: self._moved_on(job.id, job.attempt), limit_s=LATEST_S)
+            agent.wake()
+            self._over.set()
+
+        threading.Thread(target=wake_later, daemon=True).start()
         return True
+
+    def _moved_on(self, job_id: str, attempt: int) -> bool:
+        job = self._fleet.aws.store().get(job_id)
+        return job.attempt > attempt or is_terminal(job.status)
 
     def _duplicate(self, machine: Machine) -> bool:
         store = self._fleet.aws.store()
@@ -121,27 +159,30 @@ class Injector:
         threading.Timer(4.0, restore).start()
         return bool(workers)
 
-    def _corrupt(self, machine: Machine) -> bool:
-        s3, bucket = self._fleet.aws.client("s3"), self._fleet.aws.bucket
-        listed = s3.list_objects_v2(Bucket=bucket, Prefix="checkpoints/").get("Contents", [])
-        if not listed:
+    def _corrupt(self, planned: Machine) -> bool:
+        """One bit of the checkpoint that the next attempt will go on from, for its machine is killed first."""
+        if (found := self._amid(planned)) is None:
             return False
-        key = self._rng.choice(sorted(item["Key"] for item in listed))
+        machine, job = found
+        machine.agent.kill_machine()
+        left = self._fleet.aws.store().get(job.id)
+        if is_terminal(left.status) or not left.checkpoint_step:
+            return False
+        s3, bucket = self._fleet.aws.client("s3"), self._fleet.aws.bucket
+        key = s3_keys.checkpoint(job.id, left.checkpoint_step)
         body = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        body[self._rng.randrange(len(body))] ^= 0xFF
+        body[self._rng.randrange(len(body))] ^= 1 << self._rng.randrange(8)
         s3.put_object(Bucket=bucket, Key=key, Body=bytes(body))
-        machine.agent.kill_machine()  # else nobody would ever read it
         return True
 
     def _late(self, machine: Machine) -> bool:
         store = self._fleet.aws.store()
+        held: dict[str, int] = {}  # the attempt that the held write is of: the first one seen
 
-        def ended(job_id: str) -> bool:
-            return is_terminal(store.get(job_id).status)
+        def taken_over(job_id: str) -> bool:
+            return self._moved_on(job_id, held.setdefault(job_id, store.get(job_id).attempt))
 
-        machine.relay.delay_next_completion(by_s=PAST_LEASE_S, ended=ended)
+        self._over = machine.relay.delay_next_completion(
+            taken_over=taken_over, ended=lambda job_id: is_terminal(store.get(job_id).status)
+        )
         return True
-
-
-def sleep_until(at_s: float) -> None:
-    time.sleep(max(0.0, at_s - time.monotonic()))

@@ -23,31 +23,38 @@ class Kind(StrEnum):
 ALWAYS = (Kind.KILL_MACHINE, Kind.SPOT_NOTICE, Kind.LATE_COMPLETION, Kind.PAUSE)
 
 
+LAST_FAULT_SHARE = 0.8  # of the jobs: the last fault still meets work
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """At `at_s` seconds into the run, to agent `agent`."""
+    """Once `after_jobs` jobs have ended, to agent `agent`: by the run's own progress, which no slow machine shifts."""
 
-    at_s: float
+    after_jobs: int
     kind: Kind
     agent: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
+    """Every `long_every`th job is a long one: amid those strikes what resuming must survive."""
+
     seed: int
     num_jobs: int
     num_agents: int
+    long_every: int
     faults: tuple[Fault, ...]
 
 
-def draw_plan(seed: int, *, num_jobs: int, num_agents: int, num_faults: int, spacing_s: float) -> Plan:
-    """`num_faults` faults, about `spacing_s` seconds apart: those that matter most, then one of each, then any."""
+def draw_plan(seed: int, *, num_jobs: int, num_agents: int, num_faults: int, long_every: int) -> Plan:
+    """`num_faults` faults, spread over the run: those that matter most, then one of each, then any."""
     rng = random.Random(seed)
     others = [kind for kind in Kind if kind not in ALWAYS]
     kinds = [*ALWAYS, *others, *rng.choices(tuple(Kind), k=num_faults)][:num_faults]
     rng.shuffle(kinds)
+    jobs_apart = LAST_FAULT_SHARE * num_jobs / num_faults
     faults = tuple(
-        Fault(at_s=(number + rng.uniform(0.2, 0.8)) * spacing_s, kind=kind, agent=rng.randrange(num_agents))
+        Fault(after_jobs=int((number + rng.random()) * jobs_apart), kind=kind, agent=rng.randrange(num_agents))
         for number, kind in enumerate(kinds)
     )
-    return Plan(seed=seed, num_jobs=num_jobs, num_agents=num_agents, faults=faults)
+    return Plan(seed=seed, num_jobs=num_jobs, num_agents=num_agents, long_every=long_every, faults=faults)

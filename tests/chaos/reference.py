@@ -16,8 +16,16 @@ from jobs.states import State
 from jobs.validation import parse, resolve
 
 MODEL = "wan-mini"
-SEEDS = (11, 12)
-STEPS = 50
+# Denoise steps by the request's seed: long jobs for the faults that must strike amid one, short ones to be many.
+LONG = {11: 50, 12: 50}
+SHORT = {13: 4, 14: 4}
+STEPS = LONG | SHORT
+
+
+def seed_of(number: int, *, long_every: int) -> int:
+    """The seed of the run's `number`th request."""
+    seeds = tuple(LONG if number % long_every == 0 else SHORT)
+    return seeds[number // long_every % len(seeds)]
 
 
 def request_of(seed: int) -> dict[str, Any]:
@@ -26,7 +34,7 @@ def request_of(seed: int) -> dict[str, Any]:
         "model": MODEL,
         "prompt": "a red ball rolls to the left",
         "seed": seed,
-        "num_inference_steps": STEPS,
+        "num_inference_steps": STEPS[seed],
         "size": "96x160",
         "num_frames": 17,
     }
@@ -50,7 +58,7 @@ def make(weights: Path, folder: Path) -> None:
 
     torch.set_num_threads(1)
     model = registry.load(MODEL, weights_dir=weights, device="cpu")
-    for seed in SEEDS:
+    for seed in STEPS:
         asked = generation_request(_job(seed), image=None, loras=())
         frames = model.generate(asked, resume=None, on_step=lambda step: None, on_phase=lambda phase: None)
         write_video(

@@ -12,7 +12,7 @@ from tests.chaos.world.agents import AgentProcess, ended, submit, wait_for
 from tests.chaos.world.emulator import LocalAws
 from tests.chaos.world.imds import StandInImds
 
-LONG: dict[str, Any] = {"num_inference_steps": 50, "num_frames": 33, "size": "128x128"}
+LONG: dict[str, Any] = {"num_inference_steps": 50, "num_frames": 17, "size": "128x128"}
 
 
 def video_of(aws: LocalAws, job: Job) -> bytes:
@@ -46,6 +46,23 @@ def test_given_a_spot_notice_when_the_step_has_ended_then_the_job_resumes_elsewh
     assert done.attempts[1].resumed_from_step == waiting.checkpoint_step
     assert done.crashes == 0
     assert video_of(aws, done) == untouched
+
+
+def test_given_a_notice_too_short_for_the_step_then_the_last_periodic_checkpoint_is_kept(
+    aws: LocalAws, agent: StartAgent, imds: StandInImds
+) -> None:
+    job = submit(aws, **LONG)
+    one = agent("i-one", imds_endpoint=imds.endpoint, notice_margin_s=1000)
+    wait_for_checkpoint(aws, job, at_least=5)
+
+    imds.give_spot_notice(in_s=120)
+
+    assert one.process.wait(60) == 0
+    assert [line["action"] for line in one.said("acting on notice")] == ["keep-last-checkpoint"]
+    waiting = aws.store().get(job.id)
+    assert (waiting.status, waiting.attempts[0].outcome, waiting.crashes) == (State.QUEUED, "interrupted", 0)
+    assert waiting.checkpoint_step >= 5
+    assert aws.queues().depth("wan-mini").visible == 1
 
 
 def test_given_a_kill_without_notice_then_the_job_resumes_from_its_last_checkpoint_with_the_same_video(
@@ -82,8 +99,10 @@ def test_given_a_corrupt_checkpoint_then_it_is_discarded_and_the_job_starts_anew
 
     second = agent("i-second")
 
-    assert ended(aws, job).status is State.COMPLETED
+    done = ended(aws, job)
+    assert done.status is State.COMPLETED
     assert second.said("checkpoint discarded, starting anew")
+    assert done.attempts[1].resumed_from_step == 0
 
 
 def test_given_sigterm_then_the_agent_gives_its_work_back_and_ends(aws: LocalAws, agent: StartAgent) -> None:
@@ -98,6 +117,7 @@ def test_given_sigterm_then_the_agent_gives_its_work_back_and_ends(aws: LocalAws
     assert (waiting.status, waiting.attempts[0].outcome) == (State.QUEUED, "interrupted")
     assert aws.queues().depth("wan-mini").visible == 1
     assert left_behind(one) == []
+    assert one.said("loop did not end") == []
 
 
 def test_given_a_cancellation_when_running_then_the_job_ends_before_its_last_step(

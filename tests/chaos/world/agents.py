@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class AgentProcess:
     instance_id: str
     process: subprocess.Popen[bytes]
     log: Path
+    paused: bool = False
 
     def family(self) -> list[psutil.Process]:
         """The agent first, then its workers."""
@@ -49,12 +50,14 @@ class AgentProcess:
         self.process.wait()
 
     def pause(self) -> None:
+        self.paused = True
         for one in self.family():
             _signal(one.suspend)
 
     def wake(self) -> None:
         for one in self.family():
             _signal(one.resume)
+        self.paused = False
 
     def lines(self) -> list[dict[str, Any]]:
         """Its structured log lines so far."""
@@ -80,12 +83,15 @@ def start_agent(
     *,
     aws_endpoint: str | None = None,
     mutant: str | None = None,
+    module: str = "gpu_agent",
     wait: bool = True,
+    environment: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> AgentProcess:
     """`settings` are REVALIDA_* variables in lower case, laid over quick ones for tests.
 
-    `mutant` starts an agent with a defect on purpose (tests.chaos.mutants). Without `wait` it may still be starting.
+    `mutant` starts an agent with a defect on purpose (tests.chaos.mutants), `module` another one than the true agent.
+    Without `wait` it may still be starting.
     """
     quick: dict[str, object] = {
         "table": aws.table,
@@ -106,7 +112,7 @@ def start_agent(
         "idle_limit_s": 3600,
         "usd_per_hour": 1.7,  # any price: what attempts cost is checked against their time
     }
-    environment = {
+    variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "AWS_ENDPOINT_URL": aws_endpoint or aws.endpoint,
         **({"CHAOS_MUTANT": mutant} if mutant else {}),
@@ -115,15 +121,15 @@ def start_agent(
         "AWS_SECRET_ACCESS_KEY": "test",
         "OMP_NUM_THREADS": "1",
         **{f"REVALIDA_{name.upper()}": str(value) for name, value in (quick | settings).items()},
+        **(environment or {}),
     }
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / f"{instance_id}.log"
-    module = "tests.chaos.mutants" if mutant else "gpu_agent"
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", "tests.chaos.mutants" if mutant else module],
             cwd=REPOSITORY,
-            env=environment,
+            env=variables,
             stdout=sink,
             stderr=sink,
         )
@@ -139,7 +145,9 @@ def start_agent(
     return agent
 
 
-def submit(aws: LocalAws, *, owner: str = "tenant", model: str = "wan-mini", **request: Any) -> Job:
+def submit(
+    aws: LocalAws, *, owner: str = "tenant", model: str = "wan-mini", trace_id: str | None = None, **request: Any
+) -> Job:
     """A queued job with its message, as `jobs.submit` leaves it."""
     fields: dict[str, Any] = {
         "model": model,
@@ -156,6 +164,7 @@ def submit(aws: LocalAws, *, owner: str = "tenant", model: str = "wan-mini", **r
         id=new_job_id(),
         owner=owner,
         status=State.QUEUED,
+        trace_id=trace_id,
         request=VideoRequest(**(fields | request)),
         source=Source(door="api"),
         created_at=at,

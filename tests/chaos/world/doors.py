@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 
-from jobs.job import Job
 from jobs.keys import KeyStore
 from tests.chaos.world.agents import wait_for
 from tests.chaos.world.emulator import LocalAws
@@ -26,14 +25,14 @@ class Doors:
         self._api_base = api_base
         self._event_bus = event_bus
 
-    def through_api(self, requests: Sequence[Request], *, owner: str) -> list[str]:
+    def through_api(self, requests: Sequence[Request], *, owner: str, name: str) -> list[str]:
         """Ids of the accepted jobs."""
         key = KeyStore(self._aws.table, client=self._aws.client("dynamodb")).create(owner=owner, name="chaos")
         found = []
         with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=CALL_TIMEOUT_S, trust_env=False) as http:
             for number, request in enumerate(requests):
                 for _ in range(_times(number)):
-                    found.append(self._post(http, request, key=f"{owner}-{number}"))
+                    found.append(self._post(http, request, key=f"{name}-{owner}-{number}"))
         return found
 
     def _post(self, http: httpx.Client, request: Request, *, key: str) -> str:
@@ -63,7 +62,8 @@ class Doors:
         return [str(entry["job_id"]) for entry in entries]
 
     def through_bus(self, requests: Sequence[Request], *, name: str) -> None:
-        """The bus gives no answer: what it made is found by `jobs_of_bus`."""
+        """The bus gives no answer: what it made is looked for in the table."""
+        before = self._num_of_bus()
         details = [
             json.dumps({"version": "1", "request_id": f"{name}-{number}", **request})
             for number, request in enumerate(requests)
@@ -71,8 +71,6 @@ class Doors:
         ]
         for at in range(0, len(details), MAX_ENTRIES):
             # A few at a time, for each starts a function of its own on this machine.
-            if at:
-                self.jobs_of_bus(at_least=len({json.loads(detail)["request_id"] for detail in details[:at]}))
             entries = [
                 {
                     "EventBusName": self._event_bus,
@@ -84,18 +82,15 @@ class Doors:
             ]
             answer = self._aws.client("events").put_events(Entries=entries)
             assert not answer["FailedEntryCount"], answer
+            sent = len({json.loads(detail)["request_id"] for detail in details[: at + MAX_ENTRIES]})
+            self._wait_for_bus(before + sent)
 
-    def jobs_of_bus(self, *, at_least: int) -> list[Job]:
-        """What came through the bus, once `at_least` jobs have."""
-        store = self._aws.store()
+    def _wait_for_bus(self, number: int) -> None:
+        wait_for(lambda: self._num_of_bus() >= number, what=f"{number} jobs from the bus", timeout_s=ACCEPT_TIMEOUT_S)
 
-        def look() -> list[Job] | None:
-            everything = store.list("default", limit=10_000).jobs
-            found = [job for job in everything if job.source.door == "event"]
-            return found if len(found) >= at_least else None
-
-        found: list[Job] = wait_for(look, what=f"{at_least} jobs from the bus", timeout_s=ACCEPT_TIMEOUT_S)
-        return found
+    def _num_of_bus(self) -> int:
+        everything = self._aws.store().list("default", limit=100_000).jobs
+        return sum(job.source.door == "event" for job in everything)
 
 
 def _times(number: int) -> int:

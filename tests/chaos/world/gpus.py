@@ -5,13 +5,15 @@ stand-in that raises pynvml's own errors. The file `$STAND_IN_XIDS` lists what h
 """
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pynvml
 
 import gpu_agent.__main__ as agent
-from gpu_agent import gpu_watch
+from gpu_agent import agent as parts
+from gpu_agent import gpu_watch, nvml
 from gpu_agent import offers as machine
 from gpu_agent.worker import main as worker
 from gpu_agent.worker.protocol import SlotSpec
@@ -96,10 +98,6 @@ if __name__ in {"__main__", "__mp_main__"}:  # the workers are spawned, and impo
     worker.prepare_device = on_the_cpu
 
 if __name__ == "__main__":
-    from functools import partial
-
-    import gpu_agent.agent
-
-    gpu_agent.agent.detect_gpus = lambda: TWO
-    gpu_watch.Nvml = partial(gpu_watch.Nvml, library=DriverByFile())  # type: ignore[assignment,misc]
+    vars(parts)["detect_gpus"] = lambda: TWO
+    vars(gpu_watch)["Nvml"] = partial(nvml.Nvml, library=DriverByFile())
     os._exit(agent.main())

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlparse
 
-LATEST_S = 120.0
+LATEST_S = 240.0
+LOOK_S = 0.2
+JobProbe = Callable[[str], bool]
 HOP_HEADERS = frozenset({"connection", "transfer-encoding", "keep-alive", "content-length"})
 
 
 class FaultyRelay:
-    """`rule` looks at every call (service, operation, body) and may sleep, or answer a status instead of relaying."""
+    """Passes every call on, unless a fault is due: then it is held, answered with an error, or altered."""
 
     def __init__(self, endpoint: str) -> None:
         self._address = urlparse(endpoint).netloc
@@ -22,8 +24,12 @@ class FaultyRelay:
         self._fail_until_s = 0.0
         self._fail: Callable[[], bool] = lambda: False
         self._blocked_until_s = 0.0
-        self._hold_completion_s = 0.0
-        self._ended: Callable[[str], bool] = lambda job_id: True
+        self._open = threading.Event()
+        self._open.set()
+        self._hold_completion = False
+        self._delivered = threading.Event()
+        self._taken_over: JobProbe = lambda job_id: True
+        self._ended: JobProbe = lambda job_id: True
         self._drop_extensions_until_s = 0.0
         self.counts: dict[str, int] = {}
         relay = self
@@ -68,12 +74,17 @@ class FaultyRelay:
         with self._lock:
             self._drop_extensions_until_s = time.monotonic() + for_s
 
-    def delay_next_completion(self, *, by_s: float, ended: Callable[[str], bool]) -> None:
-        """Nothing gets through for `by_s` seconds from the next write that completes a job, and that write itself is
-        delivered only once the job has `ended` by somebody else's hand (or LATEST_S later)."""
+    def delay_next_completion(self, *, taken_over: JobProbe, ended: JobProbe) -> threading.Event:
+        """From the next write that completes a job on nothing gets through until another attempt has `taken_over` the
+        job, and that write itself only once the job has `ended` by the other's hand (or LATEST_S later).
+
+        Answers what is set once the write is delivered."""
         with self._lock:
-            self._hold_completion_s = by_s
+            self._delivered = threading.Event()
+            self._hold_completion = True
+            self._taken_over = taken_over
             self._ended = ended
+            return self._delivered
 
     def close(self) -> None:
         self._server.shutdown()
@@ -99,24 +110,29 @@ class FaultyRelay:
 
     def _is_delayed_completion(self, target: str, body: bytes) -> bool:
         with self._lock:
-            held = (
-                self._hold_completion_s > 0 and target.endswith("PutItem") and b'"status": {"S": "completed"}' in body
-            )
+            held = self._hold_completion and target.endswith("PutItem") and b'"status": {"S": "completed"}' in body
             if held:
-                self._blocked_until_s = time.monotonic() + self._hold_completion_s
-                self._hold_completion_s = 0.0
+                self._hold_completion = False
+                self._open.clear()
         return held
 
     def _deliver_late(self, call: BaseHTTPRequestHandler, body: bytes) -> None:
-        self._wait_while_blocked()
         found = re.search(rb"JOB#(video_[0-9A-Z]{26})", body)
-        limit_s = time.monotonic() + LATEST_S
-        while found and time.monotonic() < limit_s and not self._ended(found[1].decode()):
-            time.sleep(0.2)
+        assert found, "a completion without a job"
+        job_id = found[1].decode()
+        try:
+            wait_until(lambda: self._taken_over(job_id), limit_s=LATEST_S)
+        finally:
+            self._open.set()
+        wait_until(lambda: self._ended(job_id), limit_s=LATEST_S)
         self._count("late completion")
+        self._delivered.set()
         self._relay(call, body)
 
     def _wait_while_blocked(self) -> None:
+        if not self._open.is_set():
+            self._count("held call")
+            self._open.wait(LATEST_S)
         with self._lock:
             left_s = self._blocked_until_s - time.monotonic()
         if left_s > 0:
@@ -150,6 +166,16 @@ class FaultyRelay:
         if call.command == "HEAD":
             kept["Content-Length"] = answer.getheader("Content-Length") or "0"
         _answer(call, answer.status, kept, content)
+
+
+def wait_until(probe: Callable[[], bool], *, limit_s: float) -> bool:
+    """Whether `probe` came true within `limit_s`."""
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        if probe():
+            return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def _answer(call: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes) -> None:

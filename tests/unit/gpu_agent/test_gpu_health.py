@@ -4,6 +4,7 @@ import pynvml
 import pytest
 
 from gpu_agent.gpu_health import GpuReading, GpuVerdict, judge
+from gpu_agent.loops import PASSING_ERRORS
 from gpu_agent.nvml import Nvml, NvmlUnavailable
 from tests.chaos.world.gpus import StandInNvml
 
@@ -60,6 +61,14 @@ def test_given_one_gpus_answers_then_they_are_read_and_the_other_is_clean(
     driver.answers[1] = answers
 
     assert Nvml((0, 1), library=driver).look() == {0: CLEAN, 1: reading}
+
+
+def test_given_a_driver_that_fails_then_the_watch_may_try_again() -> None:
+    driver = StandInNvml()
+    driver.answers[0] = {"ecc": pynvml.NVMLError(pynvml.NVML_ERROR_NO_PERMISSION)}
+
+    with pytest.raises(PASSING_ERRORS, match="Insufficient Permissions"):
+        Nvml((0,), library=driver).look()
 
 
 def test_given_a_machine_without_a_driver_then_it_says_so() -> None:

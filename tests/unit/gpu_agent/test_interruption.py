@@ -29,7 +29,8 @@ def watched(*notices: Notice | None) -> SimpleNamespace:
     settings = SimpleNamespace(drain_s=DRAIN_S)
     context: Any = SimpleNamespace(hands=Hands(), board=NoticeBoard(), settings=settings)
     service: Any = Service(*notices)
-    watcher = InterruptionWatcher(service, context)
+    nobodys: Any = None  # the planner's orders have a loop, and tests, of their own
+    watcher = InterruptionWatcher(service, context, nobodys)
     for _ in notices:
         watcher.turn()
     return SimpleNamespace(hands=context.hands, board=context.board)
