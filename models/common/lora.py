@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -50,10 +49,6 @@ class LoraSwitch:
                 denoiser.disable_lora()
         self._drop_oldest({name for name, _ in wanted})
 
-    def remove_all(self) -> None:
-        """Takes every adapter out of the networks."""
-        self._drop_oldest(set(), keep=0)
-
     def _ensure(self, lora: LoraRef) -> str:
         if lora.path.suffix != ".safetensors":
             raise LoraError(lora.name, f"{lora.path.name} is no safetensors file (pickles are refused)")
@@ -83,10 +78,9 @@ class LoraSwitch:
             raise LoraError(lora.name, f"keys of an unknown layout: {error}", keys=tuple(sorted(state))) from error
         return converted if isinstance(converted, dict) else converted[0]
 
-    def _drop_oldest(self, in_use: set[str], *, keep: int | None = None) -> None:
-        limit = self._kept if keep is None else keep
+    def _drop_oldest(self, in_use: set[str]) -> None:
         for name in [name for name in self._loaded if name not in in_use]:
-            if len(self._loaded) <= limit:
+            if len(self._loaded) <= self._kept:
                 return
             for expert in self._loaded.pop(name):
                 self._denoisers[expert].delete_adapters(name)
@@ -94,7 +88,7 @@ class LoraSwitch:
 
 def _file_digest(lora: LoraRef) -> str:
     try:
-        return file_sha256(Path(lora.path))
+        return file_sha256(lora.path)
     except OSError as error:
         raise LoraError(lora.name, f"cannot read {lora.path.name}: {error.strerror}") from error
 

@@ -1,5 +1,6 @@
 """LoRAs by request: what is applied is what stock diffusers applies, and what is gone leaves no trace."""
 
+import dataclasses
 import pickle
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from models.common.lora import LoraSwitch
+from models.common.residency import Places
 from models.interface import LoraError, LoraRef
 from tests.unit.models.families import cases
 
@@ -126,6 +129,46 @@ def test_given_a_switch_of_loras_then_the_base_is_not_read_again(
     cases.frames_of(model, cases.request(CASE, folder, loras=(person,)))
 
     np.testing.assert_array_equal(cases.frames_of(model, cases.request(CASE, folder, loras=(style,))), first)
+
+
+def test_given_more_loras_than_are_kept_then_the_oldest_leave_the_network_and_the_base_is_untouched(
+    tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    network = cases.load(CASE, folder)._pipelines.generation(with_image=False).transformer
+    base = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    switch = LoraSwitch(CASE.stock, {"high_noise": network}, kept=2)
+    loras = [
+        LoraRef(path=make_lora(tmp_path / f"{seed}.safetensors", seed=seed), scale=1.0, name=str(seed))
+        for seed in range(3)
+    ]
+
+    for lora in loras:
+        switch.activate((lora,))
+    switch.activate(())
+
+    assert len(network.peft_config) == 2
+    under = {name.replace(".base_layer", ""): tensor for name, tensor in network.state_dict().items()}
+    assert all(torch.equal(under[name], tensor) for name, tensor in base.items())
+    switch.activate((loras[0],))
+    assert len(network.peft_config) == 2, "the one that had gone is loaded again, and another goes"
+
+
+@pytest.mark.parametrize("denoiser", ["on-demand", "streamed"])
+def test_given_a_denoiser_that_is_not_kept_on_the_device_then_a_lora_does_the_same_to_it(
+    denoiser: str, style: LoraRef, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    model = cases.load(CASE, folder)
+    pipelines = model._pipelines
+    pipelines.residency = dataclasses.replace(pipelines.residency, denoiser=denoiser)
+    pipelines.places = Places(pipelines.residency, pipelines.device)
+    base = cases.frames_of(model, cases.request(CASE, folder))
+
+    frames = cases.frames_of(model, cases.request(CASE, folder, loras=(style,)))
+
+    np.testing.assert_array_equal(frames, stock_frames(folder, (style,)))
+    np.testing.assert_array_equal(cases.frames_of(model, cases.request(CASE, folder)), base)
 
 
 def test_given_a_lora_for_one_expert_then_only_that_expert_has_it(
