@@ -55,8 +55,8 @@ class Permissions:
         self._list_bucket(function)
 
     def publisher(self, function: DomainFunction) -> None:
-        """Turns changes of the table into events, and books what an ended job cost."""
-        function.allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
+        """Turns changes of the table into events, and books what an ended job cost and taught."""
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
         function.allow(["events:PutEvents"], [self.events.bus.event_bus_arn])
         function.accept_wildcard("*", "The stream's event source lists streams, an action that knows no resources.")
 

@@ -11,7 +11,7 @@ from jobs.job import Estimate
 from jobs.request import VideoRequest
 from models import catalog, estimate, placement
 from models.catalog import ModelSpec
-from models.estimate import BOOT_S, OFFERS, Offer, Slot, Work
+from models.estimate import BOOT_S, OFFERS, Calibration, Offer, Slot, Work
 from models.placement import Refusal
 
 REPORTS_KEPT_S = 30.0
@@ -50,13 +50,16 @@ class Admission:
         fleet: FleetStore,
         instance_types: tuple[str, ...],
         acknowledged_licences: Collection[str] = (),
+        calibration: Callable[[], Calibration] = Calibration,
         now: Callable[[], float] = clock.now,
     ) -> None:
         self.instance_types = instance_types
         self._acknowledged = acknowledged_licences
         self._fleet = fleet
+        self._read_calibration = calibration
         self._now = now
         self._reports: dict[str, Abilities] = {}
+        self._calibration = Calibration()
         self._read_at: float | None = None
 
     def __call__(self, request: VideoRequest) -> Estimate:
@@ -69,12 +72,13 @@ class Admission:
         if verdict.runnable.runnable is False:
             message = f"This fleet cannot run it: {verdict.runnable.reason}"
             raise RequestError(message, param="model", code="not_runnable")
-        return predict(request, verdict.option)
+        return self._predict(spec, work_of(request), verdict.option)
 
     def quote(self, request: VideoRequest) -> tuple[Runnable, Estimate]:
         """The same, as an answer and not an error."""
-        verdict = self.verdict(catalog.get(request.model), work_of(request))
-        return verdict.runnable, predict(request, verdict.option)
+        spec, work = catalog.get(request.model), work_of(request)
+        verdict = self.verdict(spec, work)
+        return verdict.runnable, self._predict(spec, work, verdict.option)
 
     def runnable(self, spec: ModelSpec) -> Runnable:
         """Whether the fleet can run the model at its defaults."""
@@ -84,7 +88,7 @@ class Admission:
         """Whether the fleet can run the model at its defaults, and what that takes."""
         work = Work.default(spec)
         verdict = self.verdict(spec, work)
-        return verdict.runnable, _predict(spec, work, verdict.option)
+        return verdict.runnable, self._predict(spec, work, verdict.option)
 
     def verdict(self, spec: ModelSpec, work: Work) -> Verdict:
         """Looks at each kind of instance, those with known prices first."""
@@ -141,10 +145,33 @@ class Admission:
         return [Option(kind, slot, _price(offer, slot), boot_s) for slot in slots]
 
     def _report(self, kind: str) -> Abilities | None:
+        self._refresh()
+        return self._reports.get(kind)
+
+    def _refresh(self) -> None:
         if self._read_at is None or self._now() - self._read_at > REPORTS_KEPT_S:
             self._reports = {report.kind: report for report in self._fleet.abilities()}
+            self._calibration = self._read_calibration()
             self._read_at = self._now()
-        return self._reports.get(kind)
+
+    def _predict(self, spec: ModelSpec, work: Work, option: Option) -> Estimate:
+        """What the work takes on that slot, by the arithmetic and what finished jobs taught."""
+        self._refresh()
+        predicted = estimate.estimate(
+            spec,
+            work,
+            option.slot,
+            calibration=self._calibration,
+            usd_per_hour=option.usd_per_hour,
+            loaded=False,
+        )
+        return Estimate(
+            slot=option.slot.name,
+            seconds=predicted.compute_s,
+            load_s=predicted.load_s,
+            boot_s=option.boot_s,
+            cost_usd=predicted.cost_usd,
+        )
 
 
 def _slot_of(report: Abilities) -> Slot | None:
@@ -159,22 +186,6 @@ def _price(offer: Offer | None, slot: Slot) -> float | None:
     if offer is None or offer.spot_usd_per_hour is None:
         return None
     return offer.spot_usd_per_hour * slot.count / offer.gpus
-
-
-def predict(request: VideoRequest, option: Option) -> Estimate:
-    """What the request takes on that slot."""
-    return _predict(catalog.get(request.model), work_of(request), option)
-
-
-def _predict(spec: ModelSpec, work: Work, option: Option) -> Estimate:
-    predicted = estimate.estimate(spec, work, option.slot, usd_per_hour=option.usd_per_hour, loaded=False)
-    return Estimate(
-        slot=option.slot.name,
-        seconds=predicted.compute_s,
-        load_s=predicted.load_s,
-        boot_s=option.boot_s,
-        cost_usd=predicted.cost_usd,
-    )
 
 
 def work_of(request: VideoRequest) -> Work:

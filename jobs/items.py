@@ -48,6 +48,10 @@ def plan_key() -> dict[str, str]:
     return {"pk": "FLEET", "sk": "PLAN"}
 
 
+def calibration_key() -> dict[str, str]:
+    return {"pk": "FLEET", "sk": "CALIBRATION"}
+
+
 def sample_key(at: float) -> dict[str, str]:
     """The fleet's history: one sample a minute, in order of time."""
     return {"pk": "FLEET_HISTORY", "sk": f"{int(at // 60 * 60):012d}"}

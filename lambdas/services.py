@@ -12,6 +12,7 @@ from lambdas import webhook_services
 if TYPE_CHECKING:
     from jobs.admission import Admission
     from jobs.audit import AuditTrail
+    from jobs.calibration import CalibrationStore
     from jobs.casting import Casting
     from jobs.character_store import CharacterStore
     from jobs.derive import Derivations
@@ -85,7 +86,16 @@ def admission() -> "Admission":
         fleet=fleet(),
         instance_types=settings().instance_types,
         acknowledged_licences=settings().acknowledged_licences,
+        calibration=calibration().read,
     )
+
+
+@cache
+def calibration() -> "CalibrationStore":
+    """What finished jobs taught the estimate."""
+    from jobs.calibration import CalibrationStore
+
+    return CalibrationStore(settings().table)
 
 
 @cache
@@ -179,6 +189,7 @@ def forget() -> None:
         audit,
         fleet,
         admission,
+        calibration,
         media,
         images,
         characters,

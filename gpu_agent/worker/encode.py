@@ -1,5 +1,6 @@
 """Encoding one video in a thread of its own, so that the model goes on to the next job while this one is compressed."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from models.interface import Frame
 
 
+# Frames that wait for the encoder, as uint8: a whole clip at most sizes, so that the slot need not wait for the
+# compression; a long video of many shots is never in memory as a whole.
+WAITING_BYTES = 256 * 2**20
+_LOOK_S = 0.2
+
+
 class _Abandoned(Exception):
     """The generation ended without its last frame: nothing is to be encoded."""
 
@@ -27,22 +34,34 @@ class EncodingJob:
         self.frames_taken = 0
         self._job = job
         self._channel = channel
-        self._frames: queue.SimpleQueue[Frame | _Abandoned | None] = queue.SimpleQueue()
+        frame_bytes = 3 * job.request.width * job.request.height
+        self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=max(2, WAITING_BYTES // frame_bytes))
         self._given_up = threading.Event()
+        self._taking = True
         self._ended_s = time.monotonic()
         threading.Thread(target=self._run, name=f"encode-{job.job_id}", daemon=True).start()
 
     def put(self, frame: "Frame") -> None:
+        """Waits while the encoder is too far behind."""
         self.frames_taken += 1
-        self._frames.put(frame)
+        self._hand_over(frame)
 
     def end_of_frames(self) -> None:
         self._ended_s = time.monotonic()
-        self._frames.put(None)
+        self._hand_over(None)
 
     def abandon(self) -> None:
         self._given_up.set()
-        self._frames.put(_Abandoned())
+        with contextlib.suppress(queue.Full):  # then there is a frame to wake the encoder
+            self._frames.put_nowait(None)
+
+    def _hand_over(self, frame: "Frame | None") -> None:
+        while self._taking:  # an encoder that failed has said so, and takes no more
+            try:
+                self._frames.put(frame, timeout=_LOOK_S)
+            except queue.Full:
+                continue
+            return
 
     def _whole(self) -> Iterator["Frame"]:
         """What the finished video shows: what came before, then what is generated."""
@@ -56,10 +75,10 @@ class EncodingJob:
         yield from generated
 
     def _incoming(self) -> Iterator["Frame"]:
-        while (frame := self._frames.get()) is not None:
-            if isinstance(frame, _Abandoned):
-                raise frame
+        while (frame := self._frames.get()) is not None and not self._given_up.is_set():
             yield frame
+        if self._given_up.is_set():
+            raise _Abandoned
 
     def _run(self) -> None:
         try:
@@ -80,6 +99,8 @@ class EncodingJob:
             )
             if kind is not FailureKind.MACHINE:
                 raise
+        finally:
+            self._taking = False
 
     def _encode(self) -> VideoEncoded:
         from models.output import write_video

@@ -51,6 +51,7 @@ def _settle(change: dict[str, Any]) -> None:
     if ended is not None and is_terminal(ended.status):
         services.usage().settle(ended)
         services.tallies().add(ended)
+        _learn(ended)
 
 
 def _measure(change: dict[str, Any]) -> None:
@@ -62,6 +63,17 @@ def _measure(change: dict[str, Any]) -> None:
             metric.add_dimension(name="service", value="publisher")
             if by is not None:
                 metric.add_dimension(name=by[0], value=by[1])
+
+
+def _learn(ended: Job) -> None:
+    """A completed job tells how far its prediction was off."""
+    if ended.status is not State.COMPLETED:
+        return
+    from jobs.calibration import sample_of  # with the arithmetic, which most of what is told here does not need
+
+    sample = sample_of(ended)
+    if sample is not None:
+        services.calibration().learn(sample)
 
 
 def _job(image: dict[str, Any] | None) -> Job | None:

@@ -1,6 +1,23 @@
-"""Parts that several families share: the text encoders and the two Wan autoencoders."""
+"""Parts that several families share: the layout of a pipeline's files, the text encoders, the two Wan autoencoders."""
 
 from models.catalog.arch import ConvCost, TextEncoderArch, VaeArch
+
+
+def pipeline_files(
+    *,
+    networks: tuple[str, ...] = ("text_encoder", "transformer", "vae"),
+    tokenizers: tuple[str, ...] = ("tokenizer",),
+    configured: tuple[str, ...] = ("scheduler",),
+    weights: str = "*.safetensors",
+) -> tuple[str, ...]:
+    """Patterns of the files of a pipeline in the diffusers layout; ``weights`` where a repository has several kinds."""
+    of_networks = (pattern for name in networks for pattern in (f"{name}/*.json", f"{name}/{weights}"))
+    return (
+        "model_index.json",
+        *(f"{name}/*.json" for name in configured),
+        *(f"{name}/*" for name in tokenizers),
+        *of_networks,
+    )
 
 
 def t5_xxl(tokens: int) -> TextEncoderArch:

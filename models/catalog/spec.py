@@ -14,6 +14,7 @@ from models.catalog.record import Record
 
 Task = Literal["text-to-video", "image-to-video", "multi-shot"]
 MultiShot = Literal["native", "per-shot"]
+CpuKernels = Literal["stock", "onednn"]
 CommercialUse = Literal["allowed", "conditional", "forbidden"]
 
 _SIZE = re.compile(r"^([1-9][0-9]{0,4})x([1-9][0-9]{0,4})$")
@@ -171,7 +172,8 @@ class ModelSpec(Record):
     unless the entry says otherwise. ``fps`` is the rate the model was trained at, in frames a second. ``embedded``
     models ship their weights in ``models/checkpoints``. ``continued_by`` names the model that goes on from a frame of
     this one's videos, where that is another one: see ``continuing_model``. ``trains_loras``: LoRAs can be trained for
-    it (its package has a module ``training``).
+    it (its package has a module ``training``). ``cpu_kernels``: ``stock`` gives the stock pipeline's bits on a CPU;
+    ``onednn`` decodes about three times as fast, and rounds otherwise in the last bits.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -194,6 +196,7 @@ class ModelSpec(Record):
     weights: WeightsSpec
     licence: Licence
     embedded: bool = False
+    cpu_kernels: CpuKernels = "stock"
     continued_by: str | None = None
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from diffusers import CogVideoXImageToVideoPipeline, CogVideoXPipeline
 
 from models.cogvideox import schedulers
 from models.cogvideox.decode import denormalise, stream_decode
+from models.common.calls import encode_padded, padded_arguments, shot_arguments
 from models.common.embeddings import Embedding
 from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
@@ -31,6 +32,7 @@ class CogVideoXFamily:
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise"}
     vae_dtype: torch.dtype | None = None
+    classifier_free_guidance = True
     decodes_loop_latents = False
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {
@@ -43,29 +45,14 @@ class CogVideoXFamily:
         self.text_pipeline: type | None = None if image else CogVideoXPipeline
         self.image_pipeline: type | None = CogVideoXImageToVideoPipeline if image else None
 
-    def uses_negative(self, request: GenerationRequest) -> bool:
-        return request.guidance_scale > 1
-
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
         """`embeds` of shape (1, 226, T5's width)."""
-        embeds, _ = pipe.encode_prompt(
-            prompt=text, do_classifier_free_guidance=False, max_sequence_length=MAX_SEQUENCE_LENGTH
-        )
-        return {"embeds": embeds}
+        return encode_padded(pipe, text, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def arguments(
         self, request: GenerationRequest, shot: PlannedShot, positive: Embedding, negative: Embedding | None
     ) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
-            "prompt_embeds": positive["embeds"],
-            "negative_prompt_embeds": negative["embeds"] if negative else None,
-            "height": request.height,
-            "width": request.width,
-            "num_frames": shot.num_frames,
-            "num_inference_steps": request.num_inference_steps,
-            "guidance_scale": request.guidance_scale,
-        }
-        return arguments if shot.image is None else arguments | {"image": shot.image}
+        return shot_arguments(request, shot) | padded_arguments(positive, negative)
 
     def decode(
         self,

@@ -123,7 +123,7 @@ class DiffusersVideoModel:
         return texts
 
     def _embed(self, request: GenerationRequest, shots: list[PlannedShot]) -> dict[int, _Texts]:
-        guided = self._family.uses_negative(request)
+        guided = self._family.classifier_free_guidance and request.guidance_scale > 1
         return {
             shot.index: _Texts(
                 positive=self._embedding(shot.text, shot.image),

@@ -26,6 +26,8 @@ class Family(Protocol):
     """Component name of each denoising network -> the expert it is (`high_noise` where there is one network)."""
     vae_dtype: torch.dtype | None
     """The dtype that the published recipe decodes in beside a bfloat16 denoiser, if it is another one."""
+    classifier_free_guidance: bool
+    """True where a guidance scale above 1 means a second, negative pass; False where the scale is an input."""
     decodes_loop_latents: bool
     """True where `output_type="latent"` cuts the latents that the stock pipeline decodes: then those that the last
     step left are decoded, else what the call returns."""
@@ -33,10 +35,6 @@ class Family(Protocol):
     """True where the text encoder is shown the image too."""
     schedulers: Mapping[str, Callable[[Any], Any]]
     """Name -> maker of a fresh scheduler from the published one's configuration; `default` is the published one."""
-
-    def uses_negative(self, request: GenerationRequest) -> bool:
-        """True if this request's guidance runs a negative pass."""
-        ...
 
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:
         """Named embeddings of one text, batch 1, as the stock pipeline's `encode_prompt` gives them."""

@@ -47,10 +47,17 @@ def numerics(device: torch.device) -> dict[str, Any]:
     return {
         "torch": torch.__version__,
         "diffusers": diffusers.__version__,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": _device_name(device),
         "tf32": device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
+
+
+def _device_name(device: torch.device) -> str:
+    """The kind of device: of a CPU its vector instructions and the threads, which decide the order of sums."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()} x{torch.get_num_threads()}"
 
 
 def file_sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
 
 def open_model(
-    spec: ModelSpec, family: Family, *, weights_dir: Path, device: str, plan: Plan | None
+    spec: ModelSpec,
+    family: Family,
+    *,
+    weights_dir: Path,
+    device: str,
+    plan: Plan | None,
+    pipelines: Callable[..., PipelineSet] = PipelineSet,
+    model: type[DiffusersVideoModel] = DiffusersVideoModel,
 ) -> DiffusersVideoModel:
     """Checks the folder; the networks are read when the first request needs them, and go where `plan` says.
 
@@ -26,11 +34,11 @@ def open_model(
     `UnsupportedRequest` for a plan that cannot be carried out.
     """
     target = torch.device(device)
-    pipelines = PipelineSet(
+    opened = pipelines(
         family=family,
         folder=weights_dir,
         device=target,
         dtype=torch.float32 if target.type == "cpu" else torch.bfloat16,
-        residency=Residency.of(plan, target),
+        residency=Residency.of(plan, target, cpu_kernels=spec.cpu_kernels),
     )
-    return DiffusersVideoModel(spec=spec, family=family, pipelines=pipelines)
+    return model(spec=spec, family=family, pipelines=opened)

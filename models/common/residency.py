@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.common.convolution import use_onednn
 from models.interface import UnsupportedRequest
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ class Residency:
     vae_tiling: bool = False
     from_disk: bool = False
     """A streamed denoiser's blocks come from the local disk: the host cannot hold them all."""
+    cpu_kernels: str = "stock"
+    """See `ModelSpec.cpu_kernels`; without effect on a GPU."""
 
     @staticmethod
-    def of(plan: Plan | None, device: torch.device) -> Residency:
+    def of(plan: Plan | None, device: torch.device, *, cpu_kernels: str = "stock") -> Residency:
         """Raises `UnsupportedRequest` for a plan that this build cannot carry out."""
+        if device.type != "cpu":
+            cpu_kernels = "stock"
         if plan is None:
-            return Residency(keep_text_encoder=device.type == "cpu")
+            return Residency(keep_text_encoder=device.type == "cpu", cpu_kernels=cpu_kernels)
         if plan.layout.gpus > 1:
             raise UnsupportedRequest(f"a worker runs on one GPU, not on {plan.layout.gpus}", param="plan")
         if plan.denoiser.dtype == "int8":
@@ -44,12 +49,17 @@ class Residency:
             vae=plan.vae.mode,
             vae_tiling=plan.vae_tiling,
             from_disk=plan.stream_from_disk,
+            cpu_kernels=cpu_kernels,
         )
 
     @property
     def numerics(self) -> dict[str, Any]:
         """What of it changes the result's bits; where the parts lie does not."""
-        return {"denoiser_dtype": self.denoiser_dtype, "vae_tiling": self.vae_tiling}
+        return {
+            "denoiser_dtype": self.denoiser_dtype,
+            "vae_tiling": self.vae_tiling,
+            "cpu_kernels": self.cpu_kernels,
+        }
 
 
 class Places:
@@ -71,6 +81,8 @@ class Places:
         """Takes freshly loaded networks to their places."""
         if self._residency.vae_tiling:
             vae.enable_tiling()
+        if self._residency.cpu_kernels == "onednn":
+            use_onednn(vae)
         if self._residency.vae == "resident":
             vae.to(self._device)
         else:

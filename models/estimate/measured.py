@@ -32,7 +32,12 @@ CPU_EFFICIENCY: dict[Part, Figure] = {
     "denoise": Figure(
         0.36, "measured", "wan-mini: 27 of a core's 75 GFLOP/s, torch 2.13, development machine (shared), 2026-11-22"
     ),
-    "vae": Figure(0.13, "measured", "wan-mini's thin convolutions: 9.5 of 75 GFLOP/s, same run"),
+    "vae": Figure(
+        0.5,
+        "estimated",
+        "wan-mini by oneDNN: 57 GFLOP (33 frames, 128x128) in 1.1 s of CPU time, 51 of 75 GFLOP/s a core, torch 2.13, "
+        "development machine (shared), 2026-11-26. Somewhat less, since one core waits at times",
+    ),
 }
 STEP_OVERHEAD_S = Figure(0.02, "estimated", "kernel launches, scheduler and progress of one step")
 OUTPUT_PIXELS_PER_S = Figure(60e6, "estimated", "x264 on 4 cores, thumbnail and spritesheet beside it")

@@ -7,6 +7,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from models.common.calls import encode_padded, padded_arguments, shot_arguments
 from models.common.embeddings import Embedding
 from models.common.shots import PlannedShot
 from models.holocine.layout import ShotLayout
@@ -38,6 +39,7 @@ class HoloCineFamily:
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
     vae_dtype: torch.dtype | None = torch.float32
+    classifier_free_guidance = True
     decodes_loop_latents = False
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {
@@ -49,9 +51,6 @@ class HoloCineFamily:
         """`text_length`: tokens of the padded text (512 for HoloCine-14B)."""
         self._text_length = text_length
 
-    def uses_negative(self, request: GenerationRequest) -> bool:
-        return request.guidance_scale > 1
-
     def encode(self, pipe: Any, text: str, image: "PIL.Image.Image | None") -> Embedding:  # noqa: ARG002
         """`embeds` [1, text length, width of UMT5], zero at padding; `captions` int64 [shots + 1, 2], tokens of the
         global caption and of each shot's, empty where the text has no markers.
@@ -59,10 +58,7 @@ class HoloCineFamily:
         Raises `PromptTooLong`, `PromptError`.
         """
         ranges = locate_captions(pipe.tokenizer, text, max_tokens=self._text_length)
-        embeds, _ = pipe.encode_prompt(
-            prompt=text, do_classifier_free_guidance=False, max_sequence_length=self._text_length
-        )
-        return {"embeds": embeds, "captions": _to_tensor(ranges)}
+        return encode_padded(pipe, text, max_tokens=self._text_length) | {"captions": _to_tensor(ranges)}
 
     def arguments(
         self, request: GenerationRequest, shot: PlannedShot, positive: Embedding, negative: Embedding | None
@@ -70,17 +66,9 @@ class HoloCineFamily:
         if not isinstance(request, SequenceRequest):
             raise TypeError("HoloCine is given its request through HoloCineVideoModel")
         indices = latent_shot_indices(request.cuts, shot.num_frames)
-        return {
-            "prompt_embeds": positive["embeds"],
-            "negative_prompt_embeds": negative["embeds"] if negative else None,
-            "height": request.height,
-            "width": request.width,
-            "num_frames": shot.num_frames,
-            "num_inference_steps": request.num_inference_steps,
-            "guidance_scale": request.guidance_scale,
-            "guidance_scale_2": request.guidance_scale_2,
-            "shot_layout": ShotLayout(shot_of_latent_frame=indices, text=_from_tensor(positive["captions"])),
-        }
+        layout = ShotLayout(shot_of_latent_frame=indices, text=_from_tensor(positive["captions"]))
+        own = {"guidance_scale_2": request.guidance_scale_2, "shot_layout": layout}
+        return shot_arguments(request, shot) | padded_arguments(positive, negative) | own
 
     def decode(
         self,

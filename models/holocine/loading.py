@@ -10,14 +10,14 @@ Where `model_index.json` names no `transformer_2` there is one expert, in the fi
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from models.common import weights
+from models.common.engine import DiffusersVideoModel
+from models.common.loading import open_model
 from models.common.pipelines import PipelineSet
-from models.common.residency import Residency
 from models.holocine.checkpoint import load_expert
 from models.holocine.family import HoloCineFamily
 from models.holocine.model import HoloCineVideoModel
@@ -79,20 +79,18 @@ class HoloCinePipelines(PipelineSet):
         return load_expert(path, config, sparse=self._variant == "sparse", dtype=self.dtype)
 
 
-def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | None" = None) -> HoloCineVideoModel:
+def load(spec: "ModelSpec", *, weights_dir: Path, device: str, plan: "Plan | None" = None) -> DiffusersVideoModel:
     """Opens a HoloCine model; models whose id ends in `-sparse` take the sparse checkpoints.
 
     Raises:
         WeightsError: naming the file that is missing or not HoloCine's.
     """
-    target = torch.device(device)
-    family = HoloCineFamily(text_length=spec.limits.prompt_tokens)
-    pipelines = HoloCinePipelines(
-        variant="sparse" if spec.id.endswith("-sparse") else "full",
-        family=family,
-        folder=weights_dir,
-        device=target,
-        dtype=torch.float32 if target.type == "cpu" else torch.bfloat16,
-        residency=Residency.of(plan, target),
+    return open_model(
+        spec,
+        HoloCineFamily(text_length=spec.limits.prompt_tokens),
+        weights_dir=weights_dir,
+        device=device,
+        plan=plan,
+        pipelines=partial(HoloCinePipelines, variant="sparse" if spec.id.endswith("-sparse") else "full"),
+        model=HoloCineVideoModel,
     )
-    return HoloCineVideoModel(spec=spec, family=family, pipelines=pipelines)

@@ -16,6 +16,7 @@ import torch
 from diffusers import HunyuanVideoImageToVideoPipeline, HunyuanVideoPipeline
 
 from models.common import weights
+from models.common.calls import shot_arguments
 from models.common.embeddings import Embedding
 from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
@@ -46,6 +47,7 @@ class HunyuanVideoFamily:
     )
     denoisers: Mapping[str, str] = {"transformer": "high_noise"}
     vae_dtype: torch.dtype | None = torch.float16  # as published: beside the bfloat16 transformer the VAE is float16
+    classifier_free_guidance = False
     decodes_loop_latents = True
     schedulers: Mapping[str, Callable[[Any], Any]] = {"default": published, "flow-match-euler": flow_euler}
 
@@ -55,9 +57,6 @@ class HunyuanVideoFamily:
         self.text_pipeline: type | None = None if with_image else HunyuanVideoPipeline
         self.image_pipeline: type | None = HunyuanVideoImageToVideoPipeline if with_image else None
         self.sees_image_in_text = with_image
-
-    def uses_negative(self, request: GenerationRequest) -> bool:  # noqa: ARG002
-        return False
 
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:
         """`embeds` (1, tokens, Llama's width), `pooled` (1, CLIP's width), `mask` (1, tokens)."""
@@ -75,17 +74,12 @@ class HunyuanVideoFamily:
         positive: Embedding,
         negative: Embedding | None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
+        return shot_arguments(request, shot) | {
             "prompt_embeds": positive["embeds"],
             "pooled_prompt_embeds": positive["pooled"],
             "prompt_attention_mask": positive["mask"],
-            "height": request.height,
-            "width": request.width,
             "num_frames": shot.num_frames + self._dropped_frames(),
-            "num_inference_steps": request.num_inference_steps,
-            "guidance_scale": request.guidance_scale,
         }
-        return arguments if shot.image is None else arguments | {"image": shot.image}
 
     def decode(
         self,

@@ -241,7 +241,7 @@ class _Run:
     def _sample(self) -> Any:
         asked = self._request.sample
         negative = None
-        if self._family.generation.uses_negative(asked):
+        if self._family.generation.classifier_free_guidance and asked.guidance_scale > 1:
             negative = self._on_device(self._texts[asked.negative_prompt])
         positive = self._on_device(self._texts[asked.prompt])
         return sample(self._pipe, self._family.generation, asked, positive, negative)

@@ -11,6 +11,7 @@ import torch
 from diffusers import LTXImageToVideoPipeline, LTXPipeline
 from diffusers.utils.torch_utils import randn_tensor
 
+from models.common.calls import encode_masked, masked_arguments, shot_arguments
 from models.common.embeddings import Embedding
 from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
@@ -37,38 +38,21 @@ class LTXFamily:
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise"}
     vae_dtype: torch.dtype | None = None
+    classifier_free_guidance = True
     decodes_loop_latents = False
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {"default": published, "flow-match-euler": published}
     text_pipeline: type | None = LTXPipeline
     image_pipeline: type | None = LTXImageToVideoPipeline
 
-    def uses_negative(self, request: GenerationRequest) -> bool:
-        return request.guidance_scale > 1
-
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
         """`embeds` (1, 128, T5's width) and `mask` (1, 128)."""
-        embeds, mask, _, _ = pipe.encode_prompt(
-            prompt=text, do_classifier_free_guidance=False, max_sequence_length=MAX_SEQUENCE_LENGTH
-        )
-        return {"embeds": embeds, "mask": mask}
+        return encode_masked(pipe, text, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def arguments(
         self, request: GenerationRequest, shot: PlannedShot, positive: Embedding, negative: Embedding | None
     ) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
-            "prompt_embeds": positive["embeds"],
-            "prompt_attention_mask": positive["mask"],
-            "negative_prompt_embeds": negative["embeds"] if negative else None,
-            "negative_prompt_attention_mask": negative["mask"] if negative else None,
-            "height": request.height,
-            "width": request.width,
-            "num_frames": shot.num_frames,
-            "frame_rate": request.fps,
-            "num_inference_steps": request.num_inference_steps,
-            "guidance_scale": request.guidance_scale,
-        }
-        return arguments if shot.image is None else arguments | {"image": shot.image}
+        return shot_arguments(request, shot) | masked_arguments(positive, negative) | {"frame_rate": request.fps}
 
     def decode(
         self,

@@ -14,6 +14,7 @@ import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
 
 from models.common import weights
+from models.common.calls import encode_padded, padded_arguments, shot_arguments
 from models.common.embeddings import Embedding
 from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
@@ -37,6 +38,7 @@ class WanFamily:
     text_components: tuple[str, ...] = ("tokenizer", "text_encoder")
     denoisers: Mapping[str, str] = {"transformer": "high_noise", "transformer_2": "low_noise"}
     vae_dtype: torch.dtype | None = torch.float32  # as published: beside bfloat16 transformers the VAE is float32
+    classifier_free_guidance = True
     decodes_loop_latents = False
     sees_image_in_text = False
     schedulers: Mapping[str, Callable[[Any], Any]] = {
@@ -51,30 +53,16 @@ class WanFamily:
         self.image_pipeline: type | None = WanImageToVideoPipeline if image else None
         self._two_experts = two_experts
 
-    def uses_negative(self, request: GenerationRequest) -> bool:
-        return request.guidance_scale > 1
-
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
         """`embeds` of shape (1, 512, width of UMT5), zero beyond the text's tokens."""
-        embeds, _ = pipe.encode_prompt(
-            prompt=text, do_classifier_free_guidance=False, max_sequence_length=MAX_SEQUENCE_LENGTH
-        )
-        return {"embeds": embeds}
+        return encode_padded(pipe, text, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def arguments(
         self, request: GenerationRequest, shot: PlannedShot, positive: Embedding, negative: Embedding | None
     ) -> dict[str, Any]:
-        arguments = {
-            "prompt_embeds": positive["embeds"],
-            "negative_prompt_embeds": negative["embeds"] if negative else None,
-            "height": request.height,
-            "width": request.width,
-            "num_frames": shot.num_frames,
-            "num_inference_steps": request.num_inference_steps,
-            "guidance_scale": request.guidance_scale,
-            "guidance_scale_2": request.guidance_scale_2 if self._two_experts else None,
-        }
-        return arguments if shot.image is None else arguments | {"image": shot.image}
+        low_noise_scale = request.guidance_scale_2 if self._two_experts else None
+        texts = padded_arguments(positive, negative)
+        return shot_arguments(request, shot) | texts | {"guidance_scale_2": low_noise_scale}
 
     def decode(
         self,

@@ -5,20 +5,9 @@ The card names one size only, and frame counts of 8N+1 with N up to 6.
 
 from models.catalog.arch import ArchSpec, ConvCost, JointDenoiser, VaeArch
 from models.catalog.licences import COGVIDEOX
-from models.catalog.parts import t5_xxl
+from models.catalog.parts import pipeline_files, t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 
-_FILES = (
-    "model_index.json",
-    "scheduler/*.json",
-    "tokenizer/*",
-    "text_encoder/*.json",
-    "text_encoder/*.safetensors",
-    "transformer/*.json",
-    "transformer/*.safetensors",
-    "vae/*.json",
-    "vae/*.safetensors",
-)
 _SIZE = Size(width=720, height=480)
 
 _DENOISER = JointDenoiser(
@@ -71,7 +60,7 @@ _T2V = ModelSpec(
                 repo="zai-org/CogVideoX-5b",
                 revision="8d6ea3f817438460b25595a120f109b88d5fdfad",
                 revision_pinned=True,
-                files=_FILES,
+                files=pipeline_files(),
             ),
         ),
         # 5.57e9, T5-XXL's 4.76e9 and the VAE's 216e6 parameters in bf16.
@@ -95,7 +84,7 @@ _I2V = _T2V.variant(
                 repo="zai-org/CogVideoX-5b-I2V",
                 revision="a6f0f4858a8395e7429d82493864ce92bf73af11",
                 revision_pinned=True,
-                files=_FILES,
+                files=pipeline_files(),
             ),
         ),
         # 5.63e9 parameters in the transformer, else as above.

@@ -2,22 +2,11 @@
 
 from models.catalog.arch import ArchSpec, ConvCost, DualStreamDenoiser, TextEncoderArch, VaeArch
 from models.catalog.licences import TENCENT_HUNYUAN_COMMUNITY
+from models.catalog.parts import pipeline_files
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
-_FILES = (
-    "model_index.json",
-    "scheduler/*.json",
-    "tokenizer/*",
-    "tokenizer_2/*",
-    "text_encoder/*.json",
-    "text_encoder/*.safetensors",
-    "text_encoder_2/*.json",
-    "text_encoder_2/*.safetensors",
-    "transformer/*.json",
-    "transformer/*.safetensors",
-    "vae/*.json",
-    "vae/*.safetensors",
-)
+_NETWORKS = ("text_encoder", "text_encoder_2", "transformer", "vae")
+_TOKENIZERS = ("tokenizer", "tokenizer_2")
 
 _LLAMA_8B = TextEncoderArch(
     layers=32,
@@ -110,7 +99,7 @@ _T2V = ModelSpec(
                 repo="hunyuanvideo-community/HunyuanVideo",
                 revision="e8c2aaa66fe3742a32c11a6766aecbf07c56e773",
                 revision_pinned=True,
-                files=_FILES,
+                files=pipeline_files(networks=_NETWORKS, tokenizers=_TOKENIZERS),
             ),
         ),
         # 12.8e9 parameters, Llama's 7.5e9 and CLIP-L's 123e6 at 2 bytes, the VAE's 246e6 at 4.
@@ -138,7 +127,9 @@ _I2V = _T2V.variant(
                 revision="main",
                 revision_pinned=False,
                 revision_note="no commit hash of this repository could be established when the entry was written",
-                files=(*_FILES, "image_processor/*.json"),
+                files=pipeline_files(
+                    networks=_NETWORKS, tokenizers=_TOKENIZERS, configured=("scheduler", "image_processor")
+                ),
             ),
         ),
         # As above; the text encoder is LLaVA: 0.85e9 more parameters for eyes and output head.

@@ -2,7 +2,7 @@
 
 from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, VaeArch
 from models.catalog.licences import LTX_VIDEO_09
-from models.catalog.parts import t5_xxl
+from models.catalog.parts import pipeline_files, t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
 _ARCH = ArchSpec(
@@ -65,17 +65,7 @@ MODELS = (
                     revision="8984fa25007f376c1a299016d0957a37a2f797bb",
                     revision_pinned=True,
                     # The repository's root also holds single-file checkpoints of every later version: not taken.
-                    files=(
-                        "model_index.json",
-                        "scheduler/*.json",
-                        "tokenizer/*",
-                        "text_encoder/*.json",
-                        "text_encoder/*.safetensors",
-                        "transformer/*.json",
-                        "transformer/*.safetensors",
-                        "vae/*.json",
-                        "vae/*.safetensors",
-                    ),
+                    files=pipeline_files(),
                 ),
             ),
             # 1.92e9, T5-XXL's 4.76e9 and the VAE's 419e6 parameters in fp32.

@@ -86,6 +86,7 @@ _WAN_MINI = ModelSpec(
     weights=_shipped("wan-mini"),
     licence=PROJECT,
     embedded=True,
+    cpu_kernels="onednn",
 )
 
 _WAN_MINI_I2V = _WAN_MINI.variant(
@@ -128,6 +129,7 @@ def _holocine_mini(model_id: str, title: str, *, sparse: bool) -> ModelSpec:
         weights=_shipped("holocine-mini"),
         licence=PROJECT,
         embedded=True,
+        cpu_kernels="onednn",
     )
 
 

@@ -2,7 +2,7 @@
 
 from models.catalog.arch import ArchSpec, AsymmetricDenoiser, ConvCost, VaeArch
 from models.catalog.licences import APACHE_2
-from models.catalog.parts import t5_xxl
+from models.catalog.parts import pipeline_files, t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
 _ARCH = ArchSpec(
@@ -47,7 +47,8 @@ MODELS = (
         frame_rule=FrameRule(step=6, offset=1, min=7, max=163),
         fps=30,
         default=Defaults(size=Size(width=848, height=480), num_frames=85, num_inference_steps=64, guidance_scale=4.5),
-        limits=Limits(num_inference_steps=128, prompt_chars=1500, prompt_tokens=256, shots=20),
+        # The stock schedule is linear in its first half of steps and divides by their number.
+        limits=Limits(min_inference_steps=2, num_inference_steps=128, prompt_chars=1500, prompt_tokens=256, shots=20),
         supports_lora=True,
         schedulers=("flow-match-euler",),
         arch=_ARCH,
@@ -58,17 +59,7 @@ MODELS = (
                     revision="14be5fcea23095ed330cb214647916a451e38b6e",
                     revision_pinned=True,
                     # The repository holds fp32 and bf16 files of each part; only the latter are taken.
-                    files=(
-                        "model_index.json",
-                        "scheduler/*.json",
-                        "tokenizer/*",
-                        "text_encoder/*.json",
-                        "text_encoder/*.bf16*.safetensors",
-                        "transformer/*.json",
-                        "transformer/*.bf16*.safetensors",
-                        "vae/*.json",
-                        "vae/*.bf16*.safetensors",
-                    ),
+                    files=pipeline_files(weights="*.bf16*.safetensors"),
                 ),
             ),
             # 10.03e9, T5-XXL's 4.76e9 and the VAE's 460e6 parameters in bf16.

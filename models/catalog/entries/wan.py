@@ -5,21 +5,10 @@ Sizes, frames, rates, steps and guidance: the model cards and WanPipeline's docu
 
 from models.catalog.arch import ArchSpec, CrossAttentionDenoiser
 from models.catalog.licences import APACHE_2
-from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE
+from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE, pipeline_files
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
 
-_FILES = (
-    "model_index.json",
-    "scheduler/*.json",
-    "tokenizer/*",
-    "text_encoder/*.json",
-    "text_encoder/*.safetensors",
-    "transformer/*.json",
-    "transformer/*.safetensors",
-    "vae/*.json",
-    "vae/*.safetensors",
-)
-_BOTH_EXPERTS = (*_FILES, "transformer_2/*.json", "transformer_2/*.safetensors")
+_BOTH_EXPERTS = pipeline_files(networks=("text_encoder", "transformer", "transformer_2", "vae"))
 
 T2V_A14B_WEIGHTS = WeightsSource(
     repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
@@ -159,7 +148,7 @@ _TI2V = ModelSpec(
                 repo="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
                 revision="b8fff7315c768468a5333511427288870b2e9635",
                 revision_pinned=True,
-                files=_FILES,
+                files=pipeline_files(),
             ),
         ),
         # 5.0e9 and 5.68e9 parameters in bf16, the VAE's 705e6 in fp32.

@@ -220,6 +220,21 @@ def test_given_the_streams_records_then_events_on_the_bus(
     assert detail["metadata"] == {"ação": "1"}
 
 
+def test_given_a_finished_job_then_it_teaches_the_estimate_once_however_often_the_stream_tells_it(
+    cloud: Cloud, context: Any
+) -> None:
+    store, job = services.store(), queued()
+    store.create(job)
+    running = store.claim(job.id, instance_id="i", slot="CPUx2", lease_s=60)
+    took = {"encode": 1.0, "denoise": 20.0, "decode": 5.0}
+    done = store.complete(job.id, 1, outputs=outputs(job), seconds_by_phase=took, cost_usd=0.0)
+
+    for _ in range(2):
+        publisher({"Records": [record(running, done)]}, context)
+
+    assert len(services.calibration().read().log_ratios["wan-mini@CPUx2"]) == 1
+
+
 def test_given_a_bus_that_refuses_then_the_stream_delivers_the_batch_again(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from safetensors.torch import load_file, safe_open, save_file
@@ -15,7 +16,7 @@ from models import catalog, tiny
 from models.common.engine import DiffusersVideoModel
 from models.common.pipelines import PipelineSet
 from models.common.residency import Residency
-from models.interface import Checkpoint, CheckpointCorrupt, CheckpointMismatch, GenerationRequest, LoraRef
+from models.interface import Checkpoint, CheckpointCorrupt, CheckpointMismatch, GenerationRequest, LoraRef, Shot
 from models.wan.family import WanFamily
 from tests.unit.models.families import cases
 
@@ -33,22 +34,33 @@ def saved(weights_of: Callable[[str], Path], tmp_path: Path) -> Saved:
     return model, asked, path
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("prompt", "a green star"),
-        ("negative_prompt", "a circle"),
-        ("seed", 12),
-        ("width", 48),
-        ("height", 48),
-        ("num_frames", 13),
-        ("fps", 24),
-        ("num_inference_steps", 5),
-        ("guidance_scale", 2.0),
-        ("guidance_scale_2", 2.0),
-        ("scheduler", "flow-match-euler"),
-    ],
-)
+OTHER = {
+    "model": "wan2.2-ti2v-5b",
+    "prompt": "a green star",
+    "negative_prompt": "a circle",
+    "seed": 12,
+    "width": 48,
+    "height": 48,
+    "num_frames": 13,
+    "fps": 24,
+    "num_inference_steps": 5,
+    "guidance_scale": 2.0,
+    "guidance_scale_2": 2.0,
+    "scheduler": "flow-match-euler",
+    "shots": (Shot(prompt="moving up"),),
+}
+# Each of these has a test of its own below.
+IN_OTHER_TESTS = {"image", "continuity", "loras", "revision", "dtype", "numerics"}
+
+
+def test_given_a_checkpoint_then_every_field_of_its_fingerprint_has_a_refusal_here(saved: Saved) -> None:
+    _, _, path = saved
+
+    assert Checkpoint.load(path).fields.keys() == OTHER.keys() | IN_OTHER_TESTS
+    assert {field.name for field in dataclasses.fields(GenerationRequest)} <= OTHER.keys() | IN_OTHER_TESTS
+
+
+@pytest.mark.parametrize(("field", "value"), OTHER.items())
 def test_given_another_request_when_resumed_then_refused_by_the_fields_name(
     field: str, value: Any, saved: Saved
 ) -> None:
@@ -118,6 +130,24 @@ def test_given_a_lora_more_when_resumed_then_refused_for_the_loras(saved: Saved,
         cases.frames_of(model, dataclasses.replace(asked, loras=(lora,)), resume=Checkpoint.load(path))
 
     assert refusal.value.fields == ("loras",)
+
+
+@pytest.mark.parametrize("field", ["image", "continuity"])
+def test_given_another_image_or_continuity_when_resumed_then_refused_by_the_fields_name(
+    field: str, weights_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    case = cases.CASES["wan-i2v-two-experts"]
+    folder = weights_of(case.name)
+    model = cases.load(case, folder)
+    asked = cases.request(case, folder, shots=(Shot(prompt="moving left"), Shot(prompt="moving up")))
+    checkpoint = cases.checkpoint_after(model, asked, 1)
+    PIL.Image.new("RGB", (48, 48), "red").save(tmp_path / "other.png")
+    other: dict[str, Any] = {"image": tmp_path / "other.png", "continuity": "chain"}
+
+    with pytest.raises(CheckpointMismatch) as refusal:
+        cases.frames_of(model, dataclasses.replace(asked, **{field: other[field]}), resume=checkpoint)
+
+    assert refusal.value.fields == (field,)
 
 
 def test_given_the_image_at_another_path_when_resumed_then_only_its_content_counts(

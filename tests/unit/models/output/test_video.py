@@ -54,10 +54,15 @@ def test_given_frames_then_the_file_plays_with_their_size_count_rate_tags_and_co
     assert written.seconds == pytest.approx(NUM_FRAMES / FPS)
 
 
-def test_given_h264_then_the_index_stands_before_the_data_so_that_browsers_can_start(tmp_path: Path) -> None:
-    write_video(clip(), tmp_path / "video.mp4", fps=FPS, num_frames=NUM_FRAMES)
+@pytest.mark.parametrize("codec", CODECS)
+def test_given_any_codec_then_the_index_stands_before_the_data_so_that_players_can_start(
+    codec: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"video{CODECS[codec].suffix}"
 
-    content = (tmp_path / "video.mp4").read_bytes()
+    write_video(clip(), path, fps=FPS, num_frames=NUM_FRAMES, codec=codec)
+
+    content = path.read_bytes()
     assert 0 < content.find(b"moov") < content.find(b"mdat")
 
 
