@@ -137,7 +137,8 @@ def _paths() -> dict[str, Any]:
         "/v1/fleet/history": {
             "get": _operation("fleetHistory", "The fleet over time", FleetHistoryView, (400, 401), [_hours()])
         },
-        "/v1/openapi.json": {"get": _description()},
+        "/v1/openapi.json": {"get": _description("openapi", "This document", "application/json", "object")},
+        "/v1/docs": {"get": _description("docs", "This document as a page", "text/html", "string")},
     }
 
 
@@ -218,10 +219,10 @@ def _content() -> dict[str, Any]:
     }
 
 
-def _description() -> dict[str, Any]:
-    schema = {"type": "object"}
-    response = {"description": "This document", "content": {"application/json": {"schema": schema}}}
-    return {"operationId": "openapi", "summary": "This document", "security": [], "responses": {"200": response}}
+def _description(name: str, summary: str, media_type: str, kind: str) -> dict[str, Any]:
+    """What tells of the API itself: no key is needed."""
+    response = {"description": summary, "content": {media_type: {"schema": {"type": kind}}}}
+    return {"operationId": name, "summary": summary, "security": [], "responses": {"200": response}}
 
 
 def _character_query() -> list[dict[str, Any]]:

@@ -56,4 +56,5 @@ ROUTES: tuple[Route, ...] = (
     *_webhooks("/v1/webhook_endpoints"),  # where the openai SDK looks for them
     Route("GET", "/v1/webhook_event_types", "webhooks.event_types"),
     Route("GET", "/v1/openapi.json", "openapi_route.openapi"),
+    Route("GET", "/v1/docs", "openapi_route.docs"),
 )

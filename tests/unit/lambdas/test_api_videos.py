@@ -2,7 +2,8 @@
 
 import base64
 import io
-from typing import Any
+import re
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -12,10 +13,10 @@ from jobs.fleet import Ability, Instance, Slot
 from jobs.job import Job
 from lambdas import services
 from lambdas.api import openapi
-from lambdas.api.handler import app
+from lambdas.api.handler import app, handler
 from tests.unit.jobs.cloud import BUCKET, Cloud
 from tests.unit.jobs.made import outputs
-from tests.unit.lambdas.conftest import Answer, Api
+from tests.unit.lambdas.conftest import Answer, Api, Context
 
 GOOD: dict[str, Any] = {"model": "wan-mini", "prompt": "a red circle", "seconds": "2"}
 
@@ -335,6 +336,25 @@ def test_openapi_document_names_every_route() -> None:
 
 def _routes() -> list[Any]:
     return [*app._static_routes, *app._dynamic_routes]
+
+
+def test_openapi_page_is_one_file_that_asks_nobody_else(cloud: Cloud) -> None:
+    event = {
+        "version": "2.0",
+        "rawPath": "/v1/docs",
+        "headers": {},
+        "requestContext": {"http": {"method": "GET", "path": "/v1/docs"}, "stage": "$default"},
+    }
+
+    page = handler(event, cast(Any, Context()))
+
+    assert page["statusCode"] == 200
+    assert page["headers"]["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in page["headers"]["Content-Security-Policy"]
+    assert '"operationId": "createVideo"' in page["body"]
+    assert "SwaggerUIBundle(swaggerUIOptions)" in page["body"]
+    assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", page["body"]) == []
+    assert len(page["body"].encode()) < 6_000_000  # what a function may answer
 
 
 def test_openapi_document_is_served_without_a_key(cloud: Cloud) -> None:
