@@ -33,6 +33,9 @@ def grant_agent(fleet: Fleet, storage: Storage, queues: JobQueues) -> None:
     )
     _accept(fleet, f"{table_arn}/index/*", "The table's two indexes.")
     _objects(fleet, storage, ["s3:GetObject"], "weights/*", "loras/*", "inputs/*", "uploads/*", "agent/*", "videos/*")
+    # Characters: what they are learned from, and what was learned, deleted where the character went meanwhile.
+    _objects(fleet, storage, ["s3:GetObject"], "characters/*")
+    _objects(fleet, storage, ["s3:PutObject", "s3:DeleteObject"], "loras/character_*")
     _objects(fleet, storage, ["s3:PutObject", "s3:AbortMultipartUpload"], "videos/*", "checkpoints/*")
     _objects(fleet, storage, ["s3:GetObject", "s3:DeleteObject"], "checkpoints/*")
     _allow(fleet, ["s3:ListBucket"], [storage.media.bucket_arn])

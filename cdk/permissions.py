@@ -31,9 +31,10 @@ class Permissions:
         """Accepts jobs, shows and cancels them, signs links to their files, tells of the fleet."""
         self._table(function, _READ + _WRITE)
         function.allow([*_SEND, "sqs:GetQueueAttributes"], self.queues.arns)
-        self._objects(function, ["s3:GetObject"], "videos/*", "uploads/*", "inputs/*", "loras/*")
-        self._objects(function, ["s3:PutObject"], "uploads/*", "inputs/*")
+        self._objects(function, ["s3:GetObject"], "videos/*", "uploads/*", "inputs/*", "loras/*", "characters/*")
+        self._objects(function, ["s3:PutObject"], "uploads/*", "inputs/*", "characters/*")
         self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "uploads/*", "inputs/*")
+        self._objects(function, ["s3:DeleteObject"], "characters/*", "loras/character_*")
         self._list_bucket(function)
         self._describe_fleet(function)
 
@@ -80,10 +81,14 @@ class Permissions:
         self._on_groups(function, ["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"])
 
     def sweeper(self, function: DomainFunction) -> None:
-        """Settles orphans: jobs without a message or a living lease, instances without an agent, forgotten files."""
+        """Settles orphans: jobs without a message or a living lease, instances without an agent, forgotten files; takes
+        in characters' folders that are quiet."""
         self._table(function, _READ + _WRITE)
         function.allow([*_SEND, "sqs:GetQueueAttributes"], self.queues.arns)
         self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "uploads/*")
+        self._objects(function, ["s3:GetObject"], "inbox/characters/*", "outbox/characters/*")
+        self._objects(function, ["s3:PutObject"], "characters/*", "outbox/characters/*")
+        self._objects(function, ["s3:DeleteObject"], "characters/*")
         self._list_bucket(function)
         self._on_groups(function, ["autoscaling:TerminateInstanceInAutoScalingGroup"])
 

@@ -206,7 +206,9 @@ def make_context(
         store=store,
         queues=queues,
         source=source,
-        fetcher=InputFetcher(clients.s3, settings.media_bucket, checkpoints, settings.scratch_dir),
+        fetcher=InputFetcher(
+            clients.s3, settings.media_bucket, checkpoints, settings.scratch_dir, slot=estimate_slot(slot_name)
+        ),
         checkpoints=checkpoints,
         outcomes=Outcomes(
             store=store,

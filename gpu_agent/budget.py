@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PHASES_WITHOUT_STATE = frozenset({"load", "encode"})  # nothing new to save before the first denoise step
+PHASES_OF_STEPS = frozenset({"train", "denoise"})
 
 
 class NoticeAction(StrEnum):
@@ -16,7 +17,7 @@ class NoticeAction(StrEnum):
 class WorkUnderWay:
     """One running job as the parent sees it when the notice arrives.
 
-    `phase` is the model's own word (encode, denoise, decode). `step_s` is the usual length of a denoise step, None
+    `phase` is the model's own word (encode, train, denoise, decode). `step_s` is the usual length of a step, None
     before the first one has ended. `since_step_s` is the time spent in the step under way. `save_s` and `upload_s` are
     what writing and uploading a checkpoint took, or are expected to take. `finish_s` is what decoding, encoding and
     uploading the video are expected to take, None where nobody knows.
@@ -42,7 +43,7 @@ def act_on_notice(work: WorkUnderWay, *, remaining_s: float, margin_s: float) ->
     if work.phase in PHASES_WITHOUT_STATE:
         return NoticeAction.KEEP_LAST_CHECKPOINT
     rest_of_step_s = 0.0
-    if work.phase == "denoise":
+    if work.phase in PHASES_OF_STEPS:
         if work.step_s is None:
             # Nothing is known about the step's length; the parent still gives it up when the time is over.
             return (

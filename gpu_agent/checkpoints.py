@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FLUSH_PAUSE_S = 0.1
 _GONE = frozenset({"404", "NoSuchKey"})
-_TAKEN = frozenset({"412", "PreconditionFailed"})
+TAKEN = frozenset({"412", "PreconditionFailed"})
 
 
 class CheckpointStore:
@@ -123,7 +123,7 @@ class CheckpointStore:
                 Bucket=self._bucket, Key=s3_keys.checkpoint(held.id, saved.step), Body=body, IfNoneMatch="*"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _TAKEN:
+            if error.response["Error"]["Code"] not in TAKEN:
                 raise
         took_s = watch.seconds()
         self.bytes_per_s = 0.5 * self.bytes_per_s + 0.5 * len(body) / max(took_s, 1e-3)

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpu_agent.worker.protocol import LoraTrained
 from jobs.job import Job, Phase
 from jobs.queue import Message
 
@@ -24,6 +25,7 @@ class HeldJob:
 
     `lost` is set once the attempt is no longer ours: from then on nothing may be written for it. `cancel` is set once
     the caller wants the job no more. `message` is the SQS message held with it, which may be another job's.
+    `trained` is what a training job has learned, once it has.
     """
 
     def __init__(self, job: Job, *, message: Message | None, directory: Path) -> None:
@@ -35,6 +37,7 @@ class HeldJob:
         self.changed = threading.Event()
         self.began_s = time.monotonic()
         self.seconds_by_phase: dict[str, float] = {}
+        self.trained: LoraTrained | None = None
         self._lock = threading.Lock()
         self._progress = Progress(step=job.checkpoint_step, total_steps=job.total_steps, phase="load")
 

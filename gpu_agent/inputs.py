@@ -1,18 +1,25 @@
 """What a job needs before it can run: input image, LoRAs and checkpoint on the local disk, and the model's request."""
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
 from gpu_agent.checkpoints import CheckpointStore
+from gpu_agent.training_inputs import PictureUnusable, references_of, training_request
 from gpu_agent.worker.extension import SourceUnusable, input_frame
 from jobs import s3_keys
+from jobs.ids import CHARACTER_PREFIX
 from jobs.job import Job
+from jobs.request import Lora
+from jobs.training import TrainingPlan
 from models import catalog
+from models.estimate import Slot
 from models.interface import GenerationRequest, LoraRef, Shot
+from models.lora_training.request import LoraTrainingRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,23 +32,33 @@ class InputMissing(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """The files of one job in `directory`, fetched ahead of its start. `resume` is the checkpoint of `resume_step`,
-    `before` the video whose frames come before the generated ones."""
+    `before` the video whose frames come before the generated ones, `training` what is learned before that."""
 
     directory: Path
     request: GenerationRequest
     resume: Path | None
     resume_step: int
     before: Path | None = None
+    training: LoraTrainingRequest | None = None
 
 
 class InputFetcher:
     """Downloads inputs from the media bucket."""
 
-    def __init__(self, s3: "S3Client", bucket: str, checkpoints: CheckpointStore, scratch: Path) -> None:
+    def __init__(
+        self,
+        s3: "S3Client",
+        bucket: str,
+        checkpoints: CheckpointStore,
+        scratch: Path,
+        *,
+        slot: Slot | None = None,
+    ) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._checkpoints = checkpoints
         self._scratch = scratch
+        self._slot = slot
 
     def fetch(self, job: Job) -> Inputs:
         """Everything `job` needs, in a new directory.
@@ -56,18 +73,36 @@ class InputFetcher:
             video = self._download(job.request.video.key, directory)
             image = _frame(video, job)
             before = video if job.request.video.use == "extend" else None
-        loras = tuple(
-            LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)
-            for lora in job.request.loras
-        )
+        loras = tuple(ref for lora in job.request.loras for ref in self._loras(lora, job.model, directory))
         resume = self._checkpoints.fetch(job.id, job.checkpoint_step, directory) if job.checkpoint_step else None
+        request = generation_request(job, image=image, loras=loras)
         return Inputs(
             directory=directory,
-            request=generation_request(job, image=image, loras=loras),
+            request=request,
+            training=None if job.training is None else self._training(job.training, request, directory),
             resume=resume,
             resume_step=job.checkpoint_step if resume else 0,
             before=before,
         )
+
+    def _loras(self, lora: Lora, model: str, directory: Path) -> Iterator[LoraRef]:
+        """The operator's are one file; a character has one for each expert of its model."""
+        if not lora.name.startswith(CHARACTER_PREFIX):
+            yield LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)
+            return
+        experts: tuple[Literal["both", "high_noise", "low_noise"], ...] = ("both",)
+        if catalog.get(model).arch.experts > 1:
+            experts = ("high_noise", "low_noise")
+        for expert in experts:
+            key = s3_keys.character_lora(lora.name, "high_noise" if expert == "both" else expert)
+            path = self._download(key, directory)
+            yield LoraRef(path=path, scale=lora.scale, name=lora.name, experts=expert)
+
+    def _training(self, plan: TrainingPlan, sample: GenerationRequest, directory: Path) -> LoraTrainingRequest:
+        try:
+            return training_request(plan, sample, references_of(plan, directory, self._download), self._slot)
+        except PictureUnusable as error:
+            raise InputMissing(str(error)) from error
 
     def _download(self, key: str, directory: Path) -> Path:
         path = directory / Path(key).name

@@ -6,24 +6,29 @@ the attempt without a trace: it was another's job by then.
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from gpu_agent.checkpoints import CheckpointStore
+from botocore.exceptions import ClientError
+
+from gpu_agent.checkpoints import TAKEN, CheckpointStore
 from gpu_agent.held import Hands, HeldJob
 from gpu_agent.lease import Lease
 from gpu_agent.logs import about_job, logger
+from gpu_agent.loops import PASSING_ERRORS
 from gpu_agent.metrics import count, seconds, size_bytes
 from gpu_agent.retrying import Hopeless, insist
 from gpu_agent.source import WorkSource
 from gpu_agent.timing import Stopwatch
-from gpu_agent.worker.protocol import CheckpointSaved, JobFailed, VideoEncoded
+from gpu_agent.worker.protocol import CheckpointSaved, JobFailed, LoraTrained, TrainingTold, VideoEncoded
 from jobs import s3_keys
-from jobs.errors import FenceLost
+from jobs.errors import FenceLost, JobNotFound
 from jobs.job import Job, JobError, Outputs
 from jobs.states import State, is_terminal
 from jobs.store import JobStore
+from jobs.training_progress import LOSSES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,6 +60,7 @@ class Outcomes:
         self._s3 = s3
         self._bucket = bucket
         self._slot_usd_per_hour = slot_usd_per_hour
+        self._telling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="training-news")
 
     def completed(self, held: HeldJob, lease: Lease, encoded: VideoEncoded) -> None:
         """Upload the files under this attempt's own keys, then complete the job by one write."""
@@ -126,6 +132,8 @@ class Outcomes:
     def _upload(self, held: HeldJob, encoded: VideoEncoded) -> Outputs | None:
         """The files in S3, None if the attempt was lost on the way."""
         held.advance(phase="upload")
+        if held.trained is not None and not self._insist(held, partial(self._put_loras, held, held.trained)):
+            return None
         files: dict[s3_keys.Asset, Path] = {
             "video": encoded.video,
             "thumbnail": encoded.thumbnail,
@@ -146,6 +154,50 @@ class Outcomes:
             bytes=encoded.bytes,
             seconds=encoded.seconds,
         )
+
+    def told(self, held: HeldJob, told: TrainingTold) -> None:
+        """Losses and a sample of a training under way, in the background: news, not a promise."""
+        self._telling.submit(self._tell, held, told)
+
+    def _tell(self, held: HeldJob, told: TrainingTold) -> None:
+        if held.lost.is_set():
+            return
+        try:
+            key = s3_keys.training_file(held.id, held.attempt, LOSSES)
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=told.losses.encode(), ContentType="application/json")
+            if told.sample is not None:
+                key = s3_keys.training_file(held.id, held.attempt, told.sample.name)
+                self._s3.upload_file(str(told.sample), self._bucket, key, ExtraArgs={"ContentType": "image/jpeg"})
+        except (*PASSING_ERRORS, OSError) as error:
+            logger.warning("training not told of", extra={"job_id": held.id, "error": repr(error)})
+
+    def _put_loras(self, held: HeldJob, trained: LoraTrained) -> bool:
+        """The files under the version's own name. Whoever comes first wins: both attempts learned the same, and a
+        video may be made with it from then on."""
+        plan = held.job.training
+        assert plan is not None  # only a training job trains
+        for layout, files in (("diffusers", trained.files), ("comfyui", trained.exports)):
+            for expert, path in files.items():
+                key = s3_keys.character_lora(plan.lora, expert, layout)  # type: ignore[arg-type]
+                try:
+                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=path.read_bytes(), IfNoneMatch="*")
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in TAKEN:
+                        raise
+        return True
+
+    def _forget_loras(self, held: HeldJob) -> None:
+        """A character that was deleted while its LoRA was uploaded leaves none behind."""
+        plan, trained = held.job.training, held.trained
+        if plan is None or trained is None:
+            return
+        try:
+            self._store.get(held.id)
+        except JobNotFound:
+            for layout, files in (("diffusers", trained.files), ("comfyui", trained.exports)):
+                for expert in files:
+                    key = s3_keys.character_lora(plan.lora, expert, layout)  # type: ignore[arg-type]
+                    self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def _put(self, held: HeldJob, variant: s3_keys.Asset, path: Path) -> bool:
         key = _key(held, variant)
@@ -174,6 +226,7 @@ class Outcomes:
             lease.release()
             logger.warning("the end of a lost attempt was refused")
             self._tidy(partial(self._settle, held, None))
+            self._tidy(partial(self._forget_loras, held))
         finally:
             lease.release()
             shutil.rmtree(held.directory, ignore_errors=True)

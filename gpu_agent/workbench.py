@@ -25,11 +25,13 @@ from gpu_agent.worker.protocol import (
     FromAgent,
     JobFailed,
     JobStopped,
+    LoraTrained,
     PhaseBegan,
     RunJob,
     StepDone,
     StopJob,
     StopWhy,
+    TrainingTold,
     VideoEncoded,
 )
 from gpu_agent.worker_process import BYTES_PER_GIB, WorkerDied
@@ -39,7 +41,16 @@ from models import catalog, placement
 from models.placement import Plan, Refusal
 
 FromJob = (
-    PhaseBegan | StepDone | CheckpointSaved | CheckpointRefused | JobStopped | FramesDone | VideoEncoded | JobFailed
+    PhaseBegan
+    | StepDone
+    | TrainingTold
+    | LoraTrained
+    | CheckpointSaved
+    | CheckpointRefused
+    | JobStopped
+    | FramesDone
+    | VideoEncoded
+    | JobFailed
 )
 Send = Callable[[FromAgent], None]
 
@@ -174,6 +185,7 @@ class Workbench:
                 upscale=held.job.request.output.upscale,
                 interpolate=held.job.request.output.interpolate,
                 before=inputs.before,
+                training=inputs.training,
             )
         )
 
@@ -185,7 +197,12 @@ class Workbench:
         elif isinstance(message, StepDone):
             self._note_gap(running, message)
             running.note_step(message)
-            held.advance(step=message.index, total_steps=message.total, phase="denoise")
+            held.advance(step=message.index, total_steps=message.total, phase=message.phase)
+        elif isinstance(message, TrainingTold):
+            self._context.outcomes.told(held, message)
+        elif isinstance(message, LoraTrained):
+            held.trained = message
+            held.seconds_by_phase.update(message.seconds_by_phase)
         elif isinstance(message, CheckpointSaved):
             self._on_checkpoint(running, message)
         elif isinstance(message, CheckpointRefused):

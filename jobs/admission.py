@@ -1,6 +1,7 @@
 """Can the fleet run this request, and what would it take? Asked at the door, by quotes and by `GET /v1/models`."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,10 +10,13 @@ from jobs.errors import RequestError
 from jobs.fleet import Abilities, FleetStore
 from jobs.job import Estimate
 from jobs.request import VideoRequest
+from jobs.training import TrainingPlan
 from models import catalog, estimate, placement
-from models.catalog import ModelSpec
+from models.catalog import ModelSpec, Size
 from models.estimate import BOOT_S, OFFERS, Calibration, Offer, Slot, Work
+from models.estimate.training import TrainingWork, training_step_s
 from models.placement import Refusal
+from models.placement.training import plan_training
 
 REPORTS_KEPT_S = 30.0
 SLOT_GPUS = (1, 2, 4, 8)
@@ -62,8 +66,9 @@ class Admission:
         self._calibration = Calibration()
         self._read_at: float | None = None
 
-    def __call__(self, request: VideoRequest) -> Estimate:
-        """The request's estimate. Raises RequestError if no slot of the fleet can run it, or its licence forbids it."""
+    def __call__(self, request: VideoRequest, training: TrainingPlan | None = None) -> Estimate:
+        """The request's estimate, with the training that comes before it. Raises RequestError if no slot of the fleet
+        can run it, or its licence forbids it."""
         spec = catalog.get(request.model)
         refusal = catalog.licence_refusal(spec, self._acknowledged)
         if refusal is not None:
@@ -72,7 +77,8 @@ class Admission:
         if verdict.runnable.runnable is False:
             message = f"This fleet cannot run it: {verdict.runnable.reason}"
             raise RequestError(message, param="model", code="not_runnable")
-        return self._predict(spec, work_of(request), verdict.option)
+        predicted = self._predict(spec, work_of(request), verdict.option)
+        return predicted if training is None else _with_training(predicted, spec, training, verdict.option)
 
     def quote(self, request: VideoRequest) -> tuple[Runnable, Estimate]:
         """The same, as an answer and not an error."""
@@ -186,6 +192,32 @@ def _price(offer: Offer | None, slot: Slot) -> float | None:
     if offer is None or offer.spot_usd_per_hour is None:
         return None
     return offer.spot_usd_per_hour * slot.count / offer.gpus
+
+
+def training_work(training: TrainingPlan) -> TrainingWork:
+    """The training as the estimate's arithmetic sees it."""
+    settings, size = training.settings, Size.parse(training.settings.size)
+    return TrainingWork(
+        width=size.width,
+        height=size.height,
+        num_frames=settings.clip_frames,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        prior=settings.prior_weight > 0,
+    )
+
+
+def _with_training(predicted: Estimate, spec: ModelSpec, training: TrainingPlan, option: Option) -> Estimate:
+    """Raises RequestError where the slot cannot hold the training."""
+    work = training_work(training)
+    plan = plan_training(spec, work, option.slot)
+    if isinstance(plan, Refusal):
+        raise RequestError(f"This fleet cannot train it: {plan.reason}", param="model", code="not_trainable")
+    work = replace(work, checkpointing=plan.gradient_checkpointing)
+    trained_s = training.settings.steps * training_step_s(spec, work, option.slot)
+    usd = None if option.usd_per_hour is None else trained_s * option.usd_per_hour / 3600.0
+    cost_usd = None if predicted.cost_usd is None or usd is None else predicted.cost_usd + usd
+    return predicted.model_copy(update={"seconds": predicted.seconds + trained_s, "cost_usd": cost_usd})
 
 
 def work_of(request: VideoRequest) -> Work:

@@ -6,11 +6,12 @@ from jobs import aws, s3_keys
 def delete_assets(bucket: str, job_id: str) -> int:
     """Delete videos and checkpoints of all attempts. Returns how many objects there were."""
     return sum(
-        _delete_below(bucket, prefix) for prefix in (s3_keys.job_prefix(job_id), s3_keys.checkpoint_prefix(job_id))
+        delete_below(bucket, prefix) for prefix in (s3_keys.job_prefix(job_id), s3_keys.checkpoint_prefix(job_id))
     )
 
 
-def _delete_below(bucket: str, prefix: str) -> int:
+def delete_below(bucket: str, prefix: str) -> int:
+    """Delete every object whose key begins so. Returns how many there were."""
     deleted = 0
     for page in aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         keys = [item["Key"] for item in page.get("Contents", [])]

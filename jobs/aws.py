@@ -35,6 +35,19 @@ def s3() -> "S3Client":
     return _client("s3")  # type: ignore[no-any-return]
 
 
+def exists(bucket: str, key: str) -> bool:
+    """Whether there is such an object."""
+    from botocore.exceptions import ClientError
+
+    try:
+        s3().head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+            return False
+        raise
+    return True
+
+
 def events() -> "EventBridgeClient":
     return _client("events")  # type: ignore[no-any-return]
 

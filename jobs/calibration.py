@@ -36,6 +36,8 @@ class Sample(NamedTuple):
 def sample_of(job: Job) -> Sample | None:
     """None for a job that tells nothing: not completed, resumed (it did part of the work only), or of a model or a
     slot that the arithmetic does not know."""
+    if job.training is not None:  # its seconds are not those of a video
+        return None
     if job.status is not State.COMPLETED or not job.attempts or job.attempts[-1].resumed_from_step:
         return None
     slot_name = job.attempts[-1].slot

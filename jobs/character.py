@@ -1,116 +1,141 @@
-"""A character: a LoRA to be trained from reference images or a video. The record, what makes one, and how it is shown.
+"""A character: somebody or something that stays the same over many videos, learned as a LoRA. The record and its body.
 
-The states are `queued -> training -> ready | failed`. Training is done elsewhere; here a character is taken in, checked
-and kept, and once it is `ready` its id is the name of its LoRA.
+The record says what it is learned from; how far the learning is stands in the jobs that train it (`jobs.training`), one
+a version, and is read from them (`jobs.character_view`).
 """
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from jobs.job import JobError
 from jobs.request import MAX_IMAGE_CHARS, VideoReference
+from jobs.training import TrainingBody, TrainingReference
 
-MAX_IMAGES = 20
+MIN_IMAGES, MAX_IMAGES = 5, 60
 MAX_NAME_CHARS = 80
 MIN_SECONDS, MAX_SECONDS = 1.0, 60.0
 MIN_SIDE = 64  # pixels; below that there is nothing to learn from
-CharacterStatus = Literal["queued", "training", "ready", "failed"]
-DETAILS: dict[CharacterStatus, str] = {
-    "queued": "Kept, and waiting for a trainer. This deployment starts none by itself: until its operator runs one, "
-    "the character stays queued. It costs nothing.",
-    "training": "Being trained.",
-    "ready": "Name the character's id in 'loras'.",
-    "failed": "See 'error'.",
-}
+VIDEO_FRAMES = 24  # pictures taken of a reference video
+Review = Literal["pending", "accepted", "rejected"]
 _Reference = Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)]
+_Caption = Annotated[str, Field(min_length=1, max_length=800)]
+_TRIGGER = re.compile(r"^[^\s\[\]]+(?: [^\s\[\]]+){0,5}$")
+
+
+def _no_path(name: str) -> str:
+    if not name.isprintable() or set(name) & set("/\\[]") or not name.strip(". "):
+        raise ValueError("a name is printable and has no '/', '\\', '[' or ']': it is not a path")
+    return name
+
+
+def _words(trigger: str) -> str:
+    if not _TRIGGER.fullmatch(trigger):
+        raise ValueError("one to six words without brackets, for example 'zxmaria woman'")
+    return trigger
+
+
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_no_path)]
 
 
 class CharacterBody(BaseModel):
-    """The body of `POST /v1/videos/characters`: a video (a file, upload id, data URL or finished video), or images."""
+    """The body of `POST /v1/videos/characters`. What it is learned from is one of: `video` (a file, upload id, data URL
+    or finished video), `images` (5 to 60, each with a caption in `captions` if there are any), `archive` (a zip of
+    images, with captions in text files of the same names), or `description`: then `num_images` pictures are generated
+    by these words first, to be reviewed.
+
+    `trigger` is the word that means the character in prompts and captions."""
 
     model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    name: Name
+    trigger: Annotated[str, Field(min_length=2, max_length=60), AfterValidator(_words)] | None = None
     video: VideoReference | _Reference | None = None
-    images: Annotated[list[_Reference], Field(min_length=1, max_length=MAX_IMAGES)] | None = None
+    images: Annotated[list[_Reference], Field(max_length=MAX_IMAGES)] | None = None
+    archive: _Reference | None = None
+    captions: Annotated[list[_Caption], Field(max_length=MAX_IMAGES)] | None = None
+    description: Annotated[str, Field(min_length=1, max_length=800)] | None = None
+    num_images: Annotated[int, Field(ge=MIN_IMAGES, le=MAX_IMAGES)] | None = None
     model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    training: TrainingBody = TrainingBody()
 
     @model_validator(mode="after")
     def _one_material(self) -> "CharacterBody":
-        if (self.video is None) == (self.images is None):
-            raise ValueError("give either 'video' or 'images'")
+        given = [self.video, self.images, self.archive, self.description]
+        if sum(each is not None for each in given) != 1:
+            raise ValueError("give one of 'video', 'images', 'archive' and 'description'")
+        if self.captions is not None and len(self.captions) != len(self.images or ()):
+            raise ValueError("'captions' has one text for each of 'images'")
+        if self.num_images is not None and self.description is None:
+            raise ValueError("'num_images' goes with 'description'")
         return self
 
 
-class Character(BaseModel):
-    """The record. `images` and `video` are keys of the media bucket; times are unix seconds."""
+class ReviewBody(BaseModel):
+    """The body of `POST /v1/videos/characters/{id}/images`: which generated pictures are to be learned from."""
 
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True)
+
+    accept: Annotated[list[str], Field(max_length=MAX_IMAGES)] = []
+    reject: Annotated[list[str], Field(max_length=MAX_IMAGES)] = []
+
+    @model_validator(mode="after")
+    def _either(self) -> "ReviewBody":
+        if not (self.accept or self.reject):
+            raise ValueError("give ids of pictures in 'accept' or 'reject'")
+        if set(self.accept) & set(self.reject):
+            raise ValueError("a picture is accepted or rejected, not both")
+        return self
+
+
+class _Record(BaseModel):
     model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
+
+
+class Candidate(_Record):
+    """A picture generated by the description: a frame of the video that the job `job_id` makes."""
+
+    job_id: str
+    review: Review = "pending"
+
+
+class Version(_Record):
+    """One training. `created_at` in unix seconds."""
+
+    number: int
+    job_id: str
+    created_at: float
+
+
+class Character(_Record):
+    """The record; times are unix seconds. `training` is what its owner asked for, kept for the next version."""
 
     id: str
     owner: str
     name: str
+    trigger: str
     model: str
-    status: CharacterStatus = "queued"
     created_at: float
     updated_at: float
-    images: tuple[str, ...] = ()
-    video: str | None = None
-    error: JobError | None = None
+    description: str | None = None
+    references: tuple[TrainingReference, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    versions: tuple[Version, ...] = ()
+    training: TrainingBody = TrainingBody()
+    revision: int = 0
+
+    @property
+    def newest(self) -> Version | None:
+        """The last version that was begun."""
+        return self.versions[-1] if self.versions else None
+
+    @property
+    def accepted(self) -> tuple[Candidate, ...]:
+        """The generated pictures that are to be learned from."""
+        return tuple(each for each in self.candidates if each.review == "accepted")
 
 
-class CharacterView(BaseModel):
-    """The character object: OpenAI's `id`, `name` and `created_at`, and ours. `lora` is there once it is ready."""
-
-    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
-
-    id: str
-    object: Literal["video.character"] = "video.character"
-    name: str
-    created_at: int
-    status: CharacterStatus
-    detail: str
-    model: str
-    num_images: int
-    has_video: bool
-    lora: str | None
-    error: JobError | None
-
-
-class CharacterListView(BaseModel):
-    """One page of characters; `last_id` is the next page's `after`."""
-
-    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
-
-    object: Literal["list"] = "list"
-    data: list[CharacterView]
-    has_more: bool
-    first_id: str | None
-    last_id: str | None
-
-
-class CharacterDeletedView(BaseModel):
-    """The answer to a deletion."""
-
-    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
-
-    id: str
-    deleted: bool
-    object: Literal["video.character.deleted"] = "video.character.deleted"
-
-
-def character_view(character: Character) -> CharacterView:
-    """The character as its owner sees it."""
-    return CharacterView(
-        id=character.id,
-        name=character.name,
-        created_at=int(character.created_at),
-        status=character.status,
-        detail=DETAILS[character.status],
-        model=character.model,
-        num_images=len(character.images),
-        has_video=character.video is not None,
-        lora=character.id if character.status == "ready" else None,
-        error=character.error,
-    )
+def default_trigger(name: str) -> str:
+    """`zx` and the name's letters and digits: a word that means nothing to a text encoder yet."""
+    letters = "".join(c for c in name.lower() if c.isalnum())[:24]
+    return f"zx{letters}" if letters else "zxcharacter"

@@ -1,22 +1,19 @@
-"""The CHARACTER items of the table. Every change of state is conditional on the state that it leads from."""
+"""The CHARACTER items of the table. Every change is conditional on the record being the one that was read."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs import aws, clock, items
-from jobs.character import Character, CharacterStatus
-from jobs.errors import CharacterNotFound
+from jobs.character import Character
+from jobs.errors import CharacterNotFound, WriteContention
 from jobs.ids import is_character_id
-from jobs.job import JobError
 from jobs.store import Order
 from jobs.transaction import put_new, write_new
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-
-class CharacterMoved(Exception):
-    """The character is not in the state that the change leads from."""
+MAX_RACES = 5
 
 
 class CharacterPage(NamedTuple):
@@ -27,7 +24,7 @@ class CharacterPage(NamedTuple):
 
 
 class CharacterStore:
-    """Reads and writes characters. A trainer moves them by `training`, `ready` and `failed`."""
+    """Reads and writes characters."""
 
     def __init__(self, table: str, *, now: Callable[[], float] = clock.now) -> None:
         self.table = table
@@ -37,13 +34,12 @@ class CharacterStore:
     def client(self) -> "DynamoDBClient":
         return aws.dynamodb()
 
-    def create(self, character: Character, *, idempotency: dict[str, Any], unique: bool) -> bool:
+    def create(self, character: Character, *, idempotency: dict[str, Any] | None = None, unique: bool = True) -> bool:
         """Write a new one, with its idempotency record; False if that is there already and must be `unique`."""
         now = self._now()
-        puts = [
-            put_new(self.table, _item(character), now=now),
-            put_new(self.table, items.marshal(idempotency), now=now if unique else None),
-        ]
+        puts = [put_new(self.table, _item(character), now=now)]
+        if idempotency is not None:
+            puts.append(put_new(self.table, items.marshal(idempotency), now=now if unique else None))
         return write_new(self.client, puts, name=character.id)
 
     def get(self, character_id: str, *, owner: str) -> Character:
@@ -75,30 +71,27 @@ class CharacterStore:
         self.client.delete_item(TableName=self.table, Key=items.marshal(items.character_key(character_id)))
         return found
 
-    def training(self, character_id: str) -> Character:
-        """A trainer takes it up. Raises CharacterMoved, CharacterNotFound."""
-        return self._move(character_id, "queued", "training")
+    def change(self, character_id: str, move: Callable[[Character], Character], *, owner: str) -> Character:
+        """Read, change, write if nobody wrote in between; else again.
 
-    def ready(self, character_id: str) -> Character:
-        """Its LoRA lies at `s3_keys.lora(id)`. Raises CharacterMoved, CharacterNotFound."""
-        return self._move(character_id, "training", "ready")
-
-    def failed(self, character_id: str, error: JobError) -> Character:
-        """Training it failed. Raises CharacterMoved, CharacterNotFound."""
-        return self._move(character_id, "training", "failed", error=error)
-
-    def _move(
-        self, character_id: str, old: CharacterStatus, new: CharacterStatus, *, error: JobError | None = None
-    ) -> Character:
-        found = self._find(character_id)
-        if found is None:
-            raise CharacterNotFound(character_id)
-        moved = found.model_copy(update={"status": new, "updated_at": self._now(), "error": error})
-        try:
-            self._put(moved, condition="#status = :old", old=old)
-        except self.client.exceptions.ConditionalCheckFailedException as stale:
-            raise CharacterMoved(f"{character_id} is not {old}") from stale
-        return moved
+        Raises CharacterNotFound, WriteContention, and what `move` raises."""
+        for _ in range(MAX_RACES):
+            old = self.get(character_id, owner=owner)
+            new = move(old)
+            if new == old:
+                return old
+            new = new.model_copy(update={"revision": old.revision + 1, "updated_at": self._now()})
+            try:
+                self.client.put_item(
+                    TableName=self.table,
+                    Item=_item(new),
+                    ConditionExpression="revision = :old",
+                    ExpressionAttributeValues=items.marshal({":old": old.revision}),
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                continue
+            return new
+        raise WriteContention(f"{character_id}: {MAX_RACES} races lost")
 
     def _find(self, character_id: str) -> Character | None:
         if not is_character_id(character_id):
@@ -106,17 +99,6 @@ class CharacterStore:
         key = items.marshal(items.character_key(character_id))
         item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
         return _from_item(item) if item else None
-
-    def _put(self, character: Character, *, condition: str, old: CharacterStatus | None = None) -> None:
-        request: dict[str, Any] = {
-            "TableName": self.table,
-            "Item": _item(character),
-            "ConditionExpression": condition,
-        }
-        if old is not None:
-            request["ExpressionAttributeNames"] = {"#status": "status"}
-            request["ExpressionAttributeValues"] = items.marshal({":old": old})
-        self.client.put_item(**request)
 
 
 def _item(character: Character) -> items.Item:

@@ -25,8 +25,16 @@ _STRUCTURED = (
     "input_reference",
     "video",
     "images",
+    "captions",
+    "training",
 )  # fields that may come as one JSON text
-_FILES = {"input_reference": "image", "image": "image", "video": "video", "images[]": "images[]"}  # name sent: field
+_FILES = {
+    "input_reference": "image",
+    "image": "image",
+    "video": "video",
+    "images[]": "images[]",
+    "archive": "archive",
+}  # name sent: field
 _NAME = re.compile(r"^(?P<field>[^\[\]]+)(?P<path>(\[[^\[\]]*\]){0,6})$")
 _SEGMENT = re.compile(r"\[([^\[\]]*)\]")
 

@@ -117,6 +117,11 @@ def owner_key(owner: str, job_id: str) -> dict[str, str]:
     return {"gsi1pk": f"OWNER#{owner}", "gsi1sk": job_id}
 
 
+def training_key(owner: str, job_id: str) -> dict[str, str]:
+    """The same for jobs that train a character: they are its own, and in no list of videos."""
+    return {"gsi1pk": f"TRAININGS#{owner}", "gsi1sk": job_id}
+
+
 def state_key(status: str, job_id: str) -> dict[str, str]:
     """Index `by_state`: all jobs of a state in order of creation."""
     return {"gsi2pk": f"STATE#{status}", "gsi2sk": job_id}
@@ -156,7 +161,8 @@ def _undecimal(value: Any) -> Any:
 def job_to_item(job: Job) -> Item:
     """The JOB item: the record's fields side by side with its keys."""
     fields = job.model_dump(mode="json", exclude_none=True)
-    keys = {**job_key(job.id), **owner_key(job.owner, job.id), **state_key(job.status, job.id)}
+    listed = owner_key(job.owner, job.id) if job.training is None else training_key(job.owner, job.id)
+    keys = {**job_key(job.id), **listed, **state_key(job.status, job.id)}
     return marshal({**fields, **keys})
 
 

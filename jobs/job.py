@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.origin import Origin
 from jobs.request import VideoRequest
 from jobs.states import State
+from jobs.training import TrainingPlan
 
-Phase = Literal["load", "encode", "denoise", "decode", "upload"]
+Phase = Literal["load", "encode", "train", "denoise", "decode", "upload"]
 AttemptOutcome = Literal["running", "completed", "interrupted", "lost", "crashed", "failed", "cancelled"]
 DEFAULT_OWNER = "default"  # whose jobs come through doors that know no key: the drop folder, the bus
 Door = Literal["api", "drop_folder", "event"]
@@ -129,6 +130,7 @@ class Job(_Record):
     remixed_from_video_id: str | None = None
     charge: Charge | None = None
     origin: Origin | None = None
+    training: TrainingPlan | None = None  # a LoRA that is trained first; `request` is the video that shows it
     revision: int = 0
 
     @property

@@ -1,50 +1,125 @@
-"""Is a LoRA there? Asked at the door, so that a typing error costs nobody a GPU."""
+"""Which LoRAs a request means, and are they there? Asked at the door, so that a typing error costs nobody a GPU."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable
 
 from jobs import aws, s3_keys
-from jobs.character import Character
+from jobs.character import Character, Version
 from jobs.character_store import CharacterStore
-from jobs.errors import CharacterNotFound, RequestError
-from jobs.ids import CHARACTER_PREFIX
-from jobs.request import LoraBody
+from jobs.errors import CharacterNotFound, JobNotFound, RequestError
+from jobs.ids import CHARACTER_PREFIX, is_character_id
+from jobs.request import MAX_LORAS, Lora, LoraBody, RequestBody
+from jobs.states import State
+from jobs.store import JobStore
+from jobs.training import lora_name
+
+_MENTION = re.compile(r"\[character:\s*([^\[\]]{1,200}?)\s*\]")
+_VERSIONED = re.compile(rf"^({CHARACTER_PREFIX}[0-9A-HJKMNP-TV-Z]{{26}})(?:\.v([1-9][0-9]{{0,5}}))?$")
 
 
 class LoraShelf:
     """The LoRAs below `loras/`: the operator's, for everybody, and the characters, each for its owner."""
 
-    def __init__(self, bucket: str, characters: CharacterStore) -> None:
+    def __init__(self, bucket: str, characters: CharacterStore, jobs: JobStore) -> None:
         self._bucket = bucket
         self._characters = characters
+        self._jobs = jobs
 
-    def check(self, loras: Sequence[LoraBody], *, model: str, owner: str) -> None:
-        """Raises RequestError naming the one that is not there, not ready, or not for this model."""
-        for index, lora in enumerate(loras):
-            param = f"loras[{index}].name"
-            if lora.name.startswith(CHARACTER_PREFIX):
-                self._check_character(lora.name, model=model, owner=owner, param=param)
-            if not self._is_there(lora.name):
-                raise RequestError(f"There is no LoRA '{lora.name}'.", param=param, code="lora_not_found")
+    def cast(self, body: RequestBody, *, model: str, owner: str) -> RequestBody:
+        """The request with every character in its place: `[character:maria]` becomes the character's trigger, and its
+        newest version one of the LoRAs, each by its name. Raises RequestError for one that is not there, not ready, or
+        not for this model."""
+        chosen = [self._chosen(lora, f"loras[{at}]", model, owner) for at, lora in enumerate(body.loras or ())]
+        loras = {lora.name: lora for lora in chosen}
+        changes: dict[str, object] = {}
+        for field, texts in (("prompt", [body.prompt]), ("shots", [shot.prompt for shot in body.shots or ()])):
+            for at, text in enumerate(texts):
+                param = field if field == "prompt" else f"shots[{at}].prompt"
+                for mention in _MENTION.findall(text or ""):
+                    lora = self._by_name(mention, None, param, model, owner)
+                    already = any(name.rpartition(".v")[0] == lora.name.rpartition(".v")[0] for name in loras)
+                    if not already:
+                        loras[lora.name] = lora
+        if len(loras) > MAX_LORAS:
+            message = f"The request names {len(loras)} LoRAs and characters; at most {MAX_LORAS} can be used."
+            raise RequestError(message, param="loras", code="array_above_max_length")
+        if body.prompt is not None:
+            changes["prompt"] = self._spoken(body.prompt, owner)
+        if body.shots is not None:
+            changes["shots"] = [
+                shot.model_copy(update={"prompt": self._spoken(shot.prompt, owner)}) for shot in body.shots
+            ]
+        if loras:
+            changes["loras"] = [LoraBody(name=lora.name, scale=lora.scale) for lora in loras.values()]
+        return body.model_copy(update=changes)
 
-    def _check_character(self, name: str, *, model: str, owner: str, param: str) -> None:
+    def named(self, name: str, *, owner: str) -> Character:
+        """A character by its id, or the newest of that name. Raises CharacterNotFound."""
+        if is_character_id(name):
+            return self._characters.get(name, owner=owner)
+        wanted = name.casefold()
+        for character in self._owned(owner):
+            if character.name.casefold() == wanted:
+                return character
+        raise CharacterNotFound(name)
+
+    def _owned(self, owner: str) -> Iterable[Character]:
+        after: str | None = None
+        while True:
+            page = self._characters.list(owner, after=after, limit=100, order="desc")
+            yield from page.characters
+            if not page.has_more:
+                return
+            after = page.characters[-1].id
+
+    def _spoken(self, text: str, owner: str) -> str:
+        return _MENTION.sub(lambda match: self.named(match[1], owner=owner).trigger, text)
+
+    def _chosen(self, lora: LoraBody, param: str, model: str, owner: str) -> Lora:
+        if lora.character is not None:
+            found = self._by_name(lora.character, lora.version, f"{param}.character", model, owner)
+            return Lora(name=found.name, scale=lora.scale)
+        name = lora.name or ""
+        if name.startswith(CHARACTER_PREFIX):
+            match = _VERSIONED.match(name)
+            if match is None:
+                raise _no_lora(name, f"{param}.name")
+            version = int(match[2]) if match[2] else None
+            found = self._by_name(match[1], version, f"{param}.name", model, owner)
+            return Lora(name=found.name, scale=lora.scale)
+        if not aws.exists(self._bucket, s3_keys.lora(name)):
+            raise _no_lora(name, f"{param}.name")
+        return Lora(name=name, scale=lora.scale)
+
+    def _by_name(self, name: str, version: int | None, param: str, model: str, owner: str) -> Lora:
         try:
-            character: Character = self._characters.get(name, owner=owner)
+            character = self.named(name, owner=owner)
         except CharacterNotFound as error:
-            raise RequestError(f"There is no LoRA '{name}'.", param=param, code="lora_not_found") from error
-        if character.status != "ready":
-            message = f"The character '{name}' cannot be used yet: its status is '{character.status}'."
-            raise RequestError(message, param=param, code="character_not_ready")
+            shown = "".join(c if c.isprintable() else "?" for c in name[:60])
+            message = f"There is no character '{shown}'."
+            raise RequestError(message, param=param, code="character_not_found") from error
         if character.model != model:
-            message = f"The character '{name}' was trained for {character.model}, not for {model}."
+            message = f"The character '{character.name}' was trained for {character.model}, not for {model}."
             raise RequestError(message, param=param, code="character_of_another_model")
+        return Lora(name=lora_name(character.id, self._ready(character, version, param)))
 
-    def _is_there(self, name: str) -> bool:
-        from botocore.exceptions import ClientError
+    def _ready(self, character: Character, wanted: int | None, param: str) -> int:
+        """The number of the newest version that is trained, or of the one that is wanted."""
+        offered = [each for each in reversed(character.versions) if wanted in (None, each.number)]
+        for version in offered:
+            if self._state(version) is State.COMPLETED:
+                return version.number
+        which = f"The character '{character.name}'" + ("" if wanted is None else f" in version {wanted}")
+        status = self._state(offered[0]) if offered else None
+        why = "it has not been trained" if status is None else f"its training is '{status}'"
+        raise RequestError(f"{which} cannot be used yet: {why}.", param=param, code="character_not_ready")
 
+    def _state(self, version: Version) -> State | None:
         try:
-            aws.s3().head_object(Bucket=self._bucket, Key=s3_keys.lora(name))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
-                return False
-            raise
-        return True
+            return self._jobs.get(version.job_id).status
+        except JobNotFound:
+            return None
+
+
+def _no_lora(name: str, param: str) -> RequestError:
+    return RequestError(f"There is no LoRA '{name}'.", param=param, code="lora_not_found")

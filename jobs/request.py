@@ -6,7 +6,7 @@ model filled in, a seed drawn, and is never changed once accepted. `jobs.validat
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from jobs.webhooks.types import DEFAULT_TYPES, NamedType, WebhookType, is_secret
 
@@ -52,11 +52,32 @@ class ShotBody(_Strict):
     num_frames: Annotated[int, Field(gt=0)] | None = None
 
 
-class LoraBody(_Strict):
-    """A LoRA by its name below `loras/`."""
+_LoraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+_LoraScale = Annotated[_Number, Field(ge=-4, le=4)]
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-    scale: Annotated[_Number, Field(ge=-4, le=4)] = 1.0
+
+class Lora(_Strict):
+    """A LoRA by its name below `loras/`: the operator's, or a version of a character."""
+
+    name: _LoraName
+    scale: _LoraScale = 1.0
+
+
+class LoraBody(_Strict):
+    """A LoRA to use, by its `name`, or a `character` of yours by its name or id, in its newest version unless given."""
+
+    name: _LoraName | None = None
+    character: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    version: Annotated[int, Field(gt=0)] | None = None
+    scale: _LoraScale = 1.0
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "LoraBody":
+        if (self.name is None) == (self.character is None):
+            raise ValueError("give either 'name' or 'character'")
+        if self.version is not None and self.character is None:
+            raise ValueError("'version' is of a 'character'")
+        return self
 
 
 class InputReference(_Strict):
@@ -178,7 +199,7 @@ class VideoRequest(BaseModel):
     guidance_scale_2: float | None = None
     image: str | None = None
     video: SourceVideo | None = None
-    loras: tuple[LoraBody, ...] = ()
+    loras: tuple[Lora, ...] = ()
     priority: Priority = "normal"
     deadline: int | None = None
     metadata: dict[str, str] = Field(default_factory=dict)

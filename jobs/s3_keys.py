@@ -60,8 +60,33 @@ def upload(owner: str, upload_id: str) -> str:
 
 
 def lora(name: str) -> str:
-    """A LoRA or character, by name."""
+    """A LoRA of the operator's, by name."""
     return f"loras/{name}.safetensors"
+
+
+def character_lora(name: str, expert: str, layout: Literal["diffusers", "comfyui"] = "diffusers") -> str:
+    """What was learned of a character for one expert; `name` is that of its version."""
+    return f"loras/{name}.{expert}.{layout}.safetensors"
+
+
+def character_prefix(character_id: str) -> str:
+    """The LoRAs of all versions of a character."""
+    return f"loras/{character_id}."
+
+
+def reference(character_id: str, sha256: str, extension: str) -> str:
+    """A picture that a character is learned from. Its own, not shared: it goes when the character goes."""
+    return f"characters/{character_id}/{sha256}.{extension}"
+
+
+def references_prefix(character_id: str) -> str:
+    """Everything that a character is learned from."""
+    return f"characters/{character_id}/"
+
+
+def training_file(job_id: str, attempt: int, name: str) -> str:
+    """What an attempt tells of its training: `losses.json`, `sample-000100.jpg`."""
+    return f"videos/{job_id}/{attempt}/training/{name}"
 
 
 def weights_prefix(model: str, revision: str) -> str:

@@ -1,7 +1,7 @@
 """The acceptance path, the same for every door: validate, recognise repeats, admit, record, send."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,9 +15,10 @@ from jobs.keys import ApiKey
 from jobs.limits import new_charge
 from jobs.origin import Derivation
 from jobs.queue import JobQueues
-from jobs.request import LoraBody, RequestBody, VideoRequest
+from jobs.request import RequestBody, VideoRequest
 from jobs.states import State
 from jobs.store import JobStore
+from jobs.training import TrainingPlan
 from jobs.usage import UsageStore
 from jobs.validation import given_image, parse, resolve
 
@@ -27,27 +28,30 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class LoraCheck(Protocol):
-    """Raises RequestError for a LoRA that is not there for this owner and model."""
+class Cast(Protocol):
+    """The request with its LoRAs by name, and characters' triggers in its prompts. Raises RequestError for a LoRA or a
+    character that is not there for this owner and model."""
 
-    def __call__(self, loras: Sequence[LoraBody], *, model: str, owner: str) -> None: ...
+    def __call__(self, body: RequestBody, *, model: str, owner: str) -> RequestBody: ...
 
 
-Admission = Callable[[VideoRequest], Estimate]
-"""Says what a request would take, or raises RequestError where no slot of the fleet can run it."""
+class Admission(Protocol):
+    """Says what a request would take, or raises RequestError where no slot of the fleet can run it."""
+
+    def __call__(self, request: VideoRequest, training: TrainingPlan | None = None) -> Estimate: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submitter:
     """Accepts requests. `admit` estimates or refuses, `read_image` gets an input image, `keep_image` stores it,
-    `check_loras` refuses those that are not there, `check_url` a webhook that must not be reached (by FetchError)."""
+    `cast` finds the LoRAs and characters, `check_url` a webhook that must not be reached (by FetchError)."""
 
     store: JobStore
     queues: JobQueues
     admit: Admission
     read_image: ImageReader
     keep_image: ImageSink
-    check_loras: LoraCheck
+    cast: Cast
     default_model: str
     usage: UsageStore
     check_url: Callable[[str], object] = check
@@ -84,6 +88,32 @@ class Submitter:
         self._send(job)
         return job
 
+    def train(
+        self, body: RequestBody, plan: TrainingPlan, *, owner: str, source: Source, payer: ApiKey | None = None
+    ) -> Job:
+        """Accept the training of a character; `body` is the video that shows the result. The same version of the same
+        character again is the job that it made. Raises RequestError, LimitReached."""
+        name = f"training:{plan.lora}"
+        key = _Key(owner, name, idempotency.fingerprint(body), idempotency.KEY_LIFETIME_S)
+        now = self.now()
+        request = resolve(body, default_model=self.default_model, now=now)
+        job = Job(
+            id=new_job_id(),
+            owner=owner,
+            status=State.QUEUED,
+            request=request,
+            source=source,
+            created_at=now,
+            updated_at=now,
+            queued_at=now,
+            estimate=self.admit(request, plan),
+            training=plan,
+        )
+        if not self._record(job, key, payer):
+            return self._winner(key)
+        self._send(job)
+        return job
+
     def _known(self, key: "_Key", *, is_retry: bool) -> Job | None:
         if key.given is not None:
             return self._job_of(key, self.store.find_idempotency(key.owner, key.given))
@@ -110,9 +140,9 @@ class Submitter:
 
     def _new_job(self, body: RequestBody, owner: str, source: Source, derived: Derivation | None) -> Job:
         now = self.now()
+        body = self.cast(body, model=body.model or self.default_model, owner=owner)
         request = resolve(body, default_model=self.default_model, now=now, derived=derived)
         estimate = self.admit(request)
-        self.check_loras(request.loras, model=request.model, owner=owner)
         self._check_webhook(request)
         # Last, so that a refused request leaves nothing behind.
         given = given_image(body)

@@ -11,7 +11,7 @@ from jobs.images import MAX_IMAGE_BYTES
 from jobs.source_video import MAX_VIDEO_BYTES
 
 URL_LIFETIME_S = 3600
-ContentType = Literal["image/png", "image/jpeg", "image/webp", "video/mp4", "video/quicktime"]
+ContentType = Literal["image/png", "image/jpeg", "image/webp", "video/mp4", "video/quicktime", "application/zip"]
 
 
 class UploadBody(BaseModel):

@@ -10,7 +10,7 @@ import secrets
 from jobs.errors import RequestError
 from jobs.origin import Derivation
 from jobs.parsing import parse_as, shown
-from jobs.request import RequestBody, VideoRequest
+from jobs.request import Lora, RequestBody, VideoRequest
 from jobs.shot_plan import plan_shots
 from models import catalog
 from models.catalog import ModelSpec, Size, SpecViolation
@@ -76,13 +76,18 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         guidance_scale_2=None if guidance_2 is None else _guidance(spec, guidance_2),
         image=image,
         video=video,
-        loras=tuple(body.loras or ()),
+        loras=_loras(body),
         priority=body.priority,
         deadline=body.deadline,
         metadata=body.metadata or {},
         webhook=body.webhook,
         output=body.output,
     )
+
+
+def _loras(body: RequestBody) -> tuple[Lora, ...]:
+    """Those that are given by name; characters have been put in by name before (`jobs.loras`)."""
+    return tuple(Lora(name=lora.name, scale=lora.scale) for lora in body.loras or () if lora.name is not None)
 
 
 def _guidance(spec: ModelSpec, guidance_scale: float) -> float:

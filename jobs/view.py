@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.job import Attempt, AttemptOutcome, Door, Job, JobError, Phase
 from jobs.origin import Origin, OriginKind
-from jobs.request import LoraBody, OutputBody, ShotBody
+from jobs.request import Lora, OutputBody, ShotBody
 from jobs.states import State
 from models.catalog import seconds_of
 
@@ -96,12 +96,13 @@ class VideoView(_Shown):
     guidance_scale: float
     guidance_scale_2: float | None = None
     has_image: bool
-    loras: tuple[LoraBody, ...] = ()
+    loras: tuple[Lora, ...] = ()
     priority: str
     deadline: int | None = None
     metadata: dict[str, str]
     output: OutputBody
     origin: OriginView | None = None
+    character_id: str | None = Field(default=None, description="The character that this job trains first")
     source: SourceView
     phase: Phase | None = None
     step: int
@@ -148,6 +149,7 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         metadata=request.metadata,
         output=request.output,
         origin=_origin(job.origin),
+        character_id=None if job.training is None else job.training.character_id,
         source=SourceView(door=job.source.door, key=job.source.key, line=job.source.line),
         phase=job.phase,
         step=job.step,

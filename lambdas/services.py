@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobs.casting import Casting
     from jobs.character_store import CharacterStore
     from jobs.derive import Derivations
+    from jobs.drop.characters import CharacterFolders
     from jobs.drop.intake import Intake
     from jobs.fleet import FleetStore
     from jobs.images import Images
@@ -126,15 +127,23 @@ def characters() -> "CharacterStore":
 def casting() -> "Casting":
     """The way in for characters."""
     from jobs.casting import Casting
+    from jobs.character_material import Material
     from jobs.source_video import SourceVideos
 
     return Casting(
         store=characters(),
-        jobs=store(),
-        images=images(),
-        videos=SourceVideos(media()),
+        submitter=submitter(),
+        material=Material(media=media(), images=images(), videos=SourceVideos(media()), jobs=store()),
         default_model=settings().default_model,
     )
+
+
+@cache
+def character_folders() -> "CharacterFolders":
+    """The drop folder's way in for characters."""
+    from jobs.drop.characters import CharacterFolders
+
+    return CharacterFolders(casting=casting(), bucket=media_bucket(), table=settings().table)
 
 
 @cache
@@ -149,7 +158,7 @@ def submitter() -> "Submitter":
         admit=admission(),
         read_image=images().read,
         keep_image=images().keep,
-        check_loras=LoraShelf(media_bucket(), characters()).check,
+        cast=LoraShelf(media_bucket(), characters(), store()).cast,
         default_model=settings().default_model,
         usage=usage(),
         check_url=webhook_services.gate().check,
@@ -194,6 +203,7 @@ def forget() -> None:
         images,
         characters,
         casting,
+        character_folders,
         submitter,
         derivations,
         intake,

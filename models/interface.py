@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Frame = NDArray[np.uint8]
 
-Phase = Literal["encode", "denoise", "decode"]
+Phase = Literal["encode", "train", "denoise", "decode"]
 
 
 class ModelError(Exception):

@@ -13,8 +13,10 @@ from gpu_agent.worker.failures import classify, describe
 from gpu_agent.worker.protocol import FailureKind, JobFailed, ModelLoaded, RunJob, SlotSpec, WorkerReady
 from gpu_agent.worker.run import JobRun
 from gpu_agent.worker.snapshots import CheckpointWriter
+from gpu_agent.worker.training_run import TrainingRun
 from models import catalog
 from models.interface import ModelError, VideoModel
+from models.lora_training.request import LoraTrainingRequest
 from models.placement import Plan
 
 BYTES_PER_GIB = 2**30
@@ -52,6 +54,10 @@ class Worker:
     def run(self, job: RunJob) -> None:
         """One job. What the job or the machine is to blame for is reported; a defect ends the process, too."""
         try:
+            left = job if job.training is None else self._trained(job, job.training)
+            if left is None:
+                return
+            job = left
             model = self._loaded(job)
             encoding = EncodingJob(job, self._channel)
             JobRun(job, model, self._channel, self._writer).run(encoding, lambda: peak_gpu_gib(self._device))
@@ -74,6 +80,20 @@ class Worker:
                 # The job itself will meet it again, and report it.
                 print(f"not prepared: {describe(error)}", flush=True)
 
+    def _trained(self, job: RunJob, request: LoraTrainingRequest) -> RunJob | None:
+        """The job that is left once its LoRA is there; None where it was stopped. No model is loaded beside it."""
+        from models import registry
+
+        self._forget_model()
+        folder = self._weights.folder_of(catalog.get(request.model))
+        trainer = registry.load_trainer(request.model, weights_dir=folder, device=self._device)
+        return TrainingRun(job, request, trainer, self._channel, self._writer).run()
+
+    def _forget_model(self) -> None:
+        if self._model is not None:
+            self._model.unload()
+            self._model = None
+
     def _loaded(self, job: RunJob) -> VideoModel:
         from models import registry
 
@@ -81,9 +101,7 @@ class Worker:
         placed = placement_key(job.plan)
         if self._model is not None and self._model.spec.id == wanted and self._placed == placed:
             return self._model
-        if self._model is not None:
-            self._model.unload()
-            self._model = None
+        self._forget_model()
         began_s = time.monotonic()
         folder = self._weights.folder_of(catalog.get(wanted))
         self._model = registry.load(wanted, weights_dir=folder, device=self._device, plan=job.plan)

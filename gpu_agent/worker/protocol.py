@@ -7,6 +7,7 @@ from pathlib import Path
 from gpu_agent.cadence import Cadence
 from jobs.request import Codec
 from models.interface import GenerationRequest, Phase
+from models.lora_training.request import LoraTrainingRequest
 from models.placement import Plan
 
 
@@ -48,7 +49,9 @@ class RunJob:
     """Generate `request` into `directory`, which exists; go on from the checkpoint file `resume` if there is one.
 
     `total_frames` is the length of the finished video before interpolation, all shots together, and the frames of the
-    video `before` but for one. `plan` says where the networks lie; None leaves it to the model.
+    video `before` but for one. `training` comes first, and its LoRA is used for the video; `steps_before` are its steps
+    once it is done: they count as the job's, and the video's own are not saved on the way. `plan` says where the
+    networks lie; None leaves it to the model.
     """
 
     job_id: str
@@ -63,6 +66,8 @@ class RunJob:
     upscale: int = 1
     interpolate: int = 1
     before: Path | None = None
+    training: LoraTrainingRequest | None = None
+    steps_before: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +125,28 @@ class StepDone:
     index: int
     total: int
     seconds: float
+    phase: Phase = "denoise"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTold:
+    """How a training goes: the losses so far as JSON, and perhaps a sample (a JPEG, named by its step)."""
+
+    job_id: str
+    attempt: int
+    losses: str
+    sample: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraTrained:
+    """What was learned lies in files, by expert: diffusers' layout, and in `exports` ComfyUI's."""
+
+    job_id: str
+    attempt: int
+    files: dict[str, Path]
+    exports: dict[str, Path]
+    seconds_by_phase: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +226,8 @@ FromWorker = (
     | CheckpointSaved
     | CheckpointRefused
     | JobStopped
+    | TrainingTold
+    | LoraTrained
     | FramesDone
     | VideoEncoded
     | JobFailed

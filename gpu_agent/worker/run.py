@@ -81,21 +81,24 @@ class JobRun:
                 raise GenerationStopped
 
     def _on_step(self, step: Step) -> None:
-        self._last_step = step.index
+        self._last_step = self._job.steps_before + step.index
         self._channel.send(
             StepDone(
                 job_id=self._job.job_id,
                 attempt=self._job.attempt,
-                index=step.index,
-                total=step.total,
+                index=self._job.steps_before + step.index,
+                total=self._job.steps_before + step.total,
                 seconds=step.seconds,
             )
         )
         why = self._channel.stop_asked(self._job)
+        # The video of a training is made again from the last of its checkpoints: it is short, and has none of its own.
+        saves = not self._job.steps_before
         if why is None:
-            self._periodic.after(step)
+            if saves:
+                self._periodic.after(step)
             return
-        if why is StopWhy.INTERRUPTED:
+        if why is StopWhy.INTERRUPTED and saves:
             checkpoint, cost_s = timed_snapshot(step)
             saved = self._writer.write_now(self._job, checkpoint, cost_s)
             if saved is not None:

@@ -10,6 +10,7 @@ from gpu_agent.worker.channel import Channel
 from gpu_agent.worker.failures import describe, is_disk_error
 from gpu_agent.worker.protocol import CheckpointSaved, RunJob
 from models.interface import Checkpoint, Step
+from models.lora_training.request import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class PeriodicCheckpoints:
         self._last_s = time.monotonic()
         self._cost_s = 0.0
 
-    def after(self, step: Step) -> None:
+    def after(self, step: Step | TrainingStep) -> None:
         since_s = time.monotonic() - self._last_s
         if not checkpoint_due(
             self._job.cadence, since_last_s=since_s, last_cost_s=self._cost_s, step=step.index, total_steps=step.total
@@ -78,7 +79,7 @@ class PeriodicCheckpoints:
         self._writer.write_later(self._job, checkpoint, self._cost_s)
 
 
-def timed_snapshot(step: Step) -> tuple[Checkpoint, float]:
+def timed_snapshot(step: Step | TrainingStep) -> tuple[Checkpoint, float]:
     """The checkpoint and the seconds that taking it cost."""
     began_s = time.monotonic()
     checkpoint = step.snapshot()

@@ -10,6 +10,8 @@ def deliver(job: Job) -> list[str]:
 
     Safe to repeat: the same job writes the same keys. A job of another door is none of ours: nothing is written."""
     source = job.source
+    if job.training is not None:
+        return _deliver_character(job)
     if source.bucket is None or source.key is None or source.line is None:
         return []
     written: list[str] = []
@@ -27,6 +29,25 @@ def deliver(job: Job) -> list[str]:
             written.append(copy)
     # Last: who sees the result finds the video there.
     result = s3_keys.outbox_result(source.key, source.line, source.nth, "json")
+    body = video_view(job).model_dump_json(indent=2).encode()
+    aws.s3().put_object(Bucket=source.bucket, Key=result, Body=body, ContentType="application/json")
+    return [*written, result]
+
+
+def _deliver_character(job: Job) -> list[str]:
+    """An ended training of a dropped folder: the video that shows it, and the job as `character.json`."""
+    source = job.source
+    if source.bucket is None or source.key is None:
+        return []
+    base = s3_keys.outbox_base(source.key)
+    written: list[str] = []
+    if job.outputs is not None:
+        copy = f"{base}sample.mp4"
+        aws.s3().copy_object(
+            CopySource={"Bucket": job.outputs.bucket, "Key": job.outputs.video}, Bucket=source.bucket, Key=copy
+        )
+        written.append(copy)
+    result = f"{base}character.json"
     body = video_view(job).model_dump_json(indent=2).encode()
     aws.s3().put_object(Bucket=source.bucket, Key=result, Body=body, ContentType="application/json")
     return [*written, result]

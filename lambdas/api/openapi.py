@@ -9,11 +9,19 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from jobs.character import CharacterBody, CharacterDeletedView, CharacterListView, CharacterView
+from jobs.character import CharacterBody, ReviewBody
+from jobs.character_view import (
+    CharacterDeletedView,
+    CharacterListView,
+    CharacterView,
+    PictureListView,
+    TrainingView,
+)
 from jobs.ids import CHARACTER_ID_PATTERN, JOB_ID_PATTERN
 from jobs.request import EditBody, RemixBody, RequestBody
 from jobs.s3_keys import ASSETS
 from jobs.states import State
+from jobs.training import TrainingBody
 from jobs.uploads import UploadBody, UploadView
 from jobs.view import VideoView
 from lambdas.api.openapi_admin import BODIES, SHOWN, whole
@@ -42,12 +50,22 @@ _SHOWN: tuple[type[BaseModel], ...] = (
     FleetView,
     ModelListView,
     ModelView,
+    PictureListView,
+    TrainingView,
     UploadView,
     VideoDeletedView,
     VideoListView,
     VideoView,
 )
-_BODIES: tuple[type[BaseModel], ...] = (RequestBody, RemixBody, EditBody, CharacterBody, UploadBody)
+_BODIES: tuple[type[BaseModel], ...] = (
+    RequestBody,
+    RemixBody,
+    EditBody,
+    CharacterBody,
+    ReviewBody,
+    TrainingBody,
+    UploadBody,
+)
 _ERRORS = {
     400: "Bad request; `param` names the field",
     401: "No API key, or not a valid one",
@@ -111,6 +129,7 @@ def _paths() -> dict[str, Any]:
             "get": _operation("retrieveCharacter", "One character", CharacterView, (401, 404), _character_id()),
             "delete": _operation("deleteCharacter", "Forget it", CharacterDeletedView, (401, 404), _character_id()),
         },
+        **_character_paths(),
         "/v1/uploads": {
             "post": _taken("createUpload", "Where to put a large input", UploadView, UploadBody, (400, 401))
         },
@@ -139,6 +158,60 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/openapi.json": {"get": _description("openapi", "This document", "application/json", "object")},
         "/v1/docs": {"get": _description("docs", "This document as a page", "text/html", "string")},
+    }
+
+
+def _character_paths() -> dict[str, Any]:
+    """What comes after a character is made: review, training, the finished file."""
+    one = "/v1/videos/characters/{character_id}"
+    version = _parameter("version", "query", {"type": "integer", "minimum": 1})
+    expert = _parameter("expert", "query", {"type": "string", "enum": ["high_noise", "low_noise"]})
+    layout = _parameter("layout", "query", {"type": "string", "enum": ["diffusers", "comfyui"]})
+    errors = (400, 401, 404)
+    return {
+        f"{one}/images": {
+            "get": _operation(
+                "listCharacterImages", "Generated pictures", PictureListView, (401, 404), _character_id()
+            ),
+            "post": {
+                **_taken("reviewCharacterImages", "Accept or reject them", PictureListView, ReviewBody, errors),
+                "parameters": _character_id(),
+            },
+        },
+        f"{one}/train": {
+            "post": {
+                **_taken("trainCharacter", "Begin a version", CharacterView, TrainingBody, errors),
+                "parameters": _character_id(),
+            }
+        },
+        f"{one}/cancel": {
+            "post": _operation("cancelCharacter", "Stop its training", CharacterView, errors, _character_id())
+        },
+        f"{one}/training": {
+            "get": _operation("watchTraining", "Losses and samples", TrainingView, errors, [*_character_id(), version])
+        },
+        f"{one}/training/loss.svg": {
+            "get": {
+                "operationId": "plotTraining",
+                "summary": "The loss curve",
+                "parameters": [*_character_id(), version],
+                "responses": {
+                    "200": {"description": "An SVG", "content": {"image/svg+xml": {"schema": {"type": "string"}}}},
+                    **_error_responses(errors),
+                },
+            }
+        },
+        f"{one}/lora": {
+            "get": {
+                "operationId": "downloadLora",
+                "summary": "The trained file of one expert",
+                "parameters": [*_character_id(), version, expert, layout],
+                "responses": {
+                    "302": {"description": "`Location` is the file, for an hour"},
+                    **_error_responses(errors),
+                },
+            }
+        },
     }
 
 

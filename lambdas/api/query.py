@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jobs.errors import RequestError
 from jobs.ids import is_character_id, is_job_id
@@ -60,6 +60,34 @@ def character_query(query: Mapping[str, str]) -> PageQuery:
     if after is not None and not is_character_id(after):
         raise RequestError("Invalid 'after': no character's id.", param="after")
     return PageQuery(after, _limit(query.get("limit")), _order(query.get("order", "desc")))
+
+
+def version_query(query: Mapping[str, str]) -> int | None:
+    """Which version of a character is asked for; None is the newest. Raises RequestError."""
+    _only(query, ("version", "expert", "layout"))
+    text = query.get("version")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) >= 1):
+        raise RequestError("Invalid 'version': a number from 1.", param="version")
+    return int(text)
+
+
+class LoraQuery(NamedTuple):
+    """Which of a version's files is asked for."""
+
+    expert: str
+    layout: Literal["diffusers", "comfyui"]
+
+
+def lora_query(query: Mapping[str, str]) -> LoraQuery:
+    """Raises RequestError."""
+    expert, layout = query.get("expert", "high_noise"), query.get("layout", "diffusers")
+    if expert not in ("high_noise", "low_noise"):
+        raise RequestError("Invalid 'expert': 'high_noise' or 'low_noise'.", param="expert")
+    if layout == "diffusers" or layout == "comfyui":
+        return LoraQuery(expert, "comfyui" if layout == "comfyui" else "diffusers")
+    raise RequestError("Invalid 'layout': 'diffusers' or 'comfyui'.", param="layout")
 
 
 def _only(query: Mapping[str, str], known: Iterable[str]) -> None:

@@ -26,6 +26,18 @@ def _webhooks(base: str) -> tuple[Route, ...]:
     )
 
 
+def _trainings(one: str) -> tuple[Route, ...]:
+    return (
+        Route("GET", f"{one}/images", "characters.list_images"),
+        Route("POST", f"{one}/images", "characters.review_images"),
+        Route("POST", f"{one}/train", "characters.train_character"),
+        Route("POST", f"{one}/cancel", "characters.cancel_character"),
+        Route("GET", f"{one}/training", "characters.watch_training"),
+        Route("GET", f"{one}/training/loss.svg", "characters.plot_training"),
+        Route("GET", f"{one}/lora", "characters.download_lora"),
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/videos", "videos.create"),
     Route("GET", "/v1/videos", "videos.list_videos"),
@@ -41,6 +53,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/videos/characters", "characters.list_characters"),
     Route("GET", "/v1/videos/characters/<character_id>", "characters.retrieve_character"),
     Route("DELETE", "/v1/videos/characters/<character_id>", "characters.delete_character"),
+    *_trainings("/v1/videos/characters/<character_id>"),
     Route("POST", "/v1/uploads", "uploads.upload"),
     Route("GET", "/v1/models", "models.list_models"),
     Route("GET", "/v1/models/<model_id>", "models.retrieve_model"),

@@ -5,6 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from jobs.drop.characters import is_characters
 from jobs.drop.intake import DroppedObject, is_folder_marker
 from lambdas import services
 
@@ -22,7 +23,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
         version_id=item.get("version-id") or None,
         etag=item.get("etag", "").strip('"'),
     )
-    if is_folder_marker(dropped.key):
+    # A character's folder is taken in as a whole, by the sweeper, once it is quiet.
+    if is_folder_marker(dropped.key) or is_characters(dropped.key):
         return {"accepted": 0, "rejected": 0}
     receipt = services.intake().take(dropped)
     if receipt is None:

@@ -49,6 +49,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     counts["settled"] = sum(_settle(charge, now) for charge in charges if charge.job_id not in alive)
     counts["silent_ended"] = end_silent(now=now)
     counts |= sweep(upload_lifetime_s=own.upload_retention_s, now=now)
+    counts["characters"] = len(services.character_folders().take_quiet(now))
     logger.info("swept", extra=counts)
     _tell(counts)
     return counts

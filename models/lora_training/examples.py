@@ -32,11 +32,11 @@ def open_upright(path: Path) -> PIL.Image.Image:
         raise UnsupportedRequest(f"{path.name} cannot be read as an image", param="images") from error
 
 
-def fitted_pixels(image: PIL.Image.Image, size: tuple[int, int]) -> torch.Tensor:
-    """An image scaled and cut to `size` (width, height): (1, 3, 1, height, width) in [-1, 1]."""
+def fitted_pixels(image: PIL.Image.Image, size: tuple[int, int], *, frames: int) -> torch.Tensor:
+    """An image scaled and cut to `size` (width, height), held for `frames`: (1, 3, frames, height, width) in -1..1."""
     fitted = PIL.ImageOps.fit(image, size, method=PIL.Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 127.5 - 1
-    return pixels[None, :, None]
+    return pixels[None, :, None].repeat(1, 1, frames, 1, 1)
 
 
 def batched(texts: list[Embedding]) -> Embedding:

@@ -27,7 +27,8 @@ class LoraTrainingRequest:
 
     `width` x `height` give the pixels an image is scaled to, whatever its shape. `steps` counts optimiser steps; a
     model of two experts trains them in turn. `alpha` scales the LoRA by alpha / rank. `caption_dropout` is the share of
-    examples that are shown without their caption. `prior_weight` weighs the loss that holds the network to the base's
+    examples that are shown without their caption. `clip_frames`: for how many frames an image is held, 1 for a picture.
+    `prior_weight` weighs the loss that holds the network to the base's
     own predictions on `prior_captions`, which do not name the trigger. `base` and `optimizer` say what the frozen
     weights and the optimiser's moments are kept in. `sample`: what is generated every `sample_every` steps.
     """
@@ -43,6 +44,7 @@ class LoraTrainingRequest:
     learning_rate: float
     batch_size: int
     caption_dropout: float
+    clip_frames: int = 1
     prior_weight: float = 0.0
     prior_captions: tuple[str, ...] = ()
     base: BasePrecision = "full"

@@ -17,6 +17,7 @@ from jobs.ids import new_job_id
 from jobs.job import Job, Source
 from jobs.request import VideoRequest
 from jobs.states import State, is_terminal
+from jobs.training import TrainingPlan
 from tests.chaos.world.emulator import REGION, REPOSITORY, LocalAws
 
 WAIT_S = 120.0  # generous: two busy cores load torch meanwhile
@@ -146,7 +147,13 @@ def start_agent(
 
 
 def submit(
-    aws: LocalAws, *, owner: str = "tenant", model: str = "wan-mini", trace_id: str | None = None, **request: Any
+    aws: LocalAws,
+    *,
+    owner: str = "tenant",
+    model: str = "wan-mini",
+    trace_id: str | None = None,
+    training: TrainingPlan | None = None,
+    **request: Any,
 ) -> Job:
     """A queued job with its message, as `jobs.submit` leaves it."""
     fields: dict[str, Any] = {
@@ -170,6 +177,7 @@ def submit(
         created_at=at,
         updated_at=at,
         queued_at=at,
+        training=training,
     )
     assert aws.store().create(job)
     aws.queues().send(job)

@@ -122,28 +122,6 @@ def test_given_an_unknown_event_when_a_webhook_is_made_then_code_5(cli: Cli, stu
     assert cli("webhooks", "create", "https://example.com/hook", "--event", "video.nope").code == 5
 
 
-def test_given_a_character_when_made_from_an_image_then_it_is_kept_and_shown(
-    cli: Cli, studio: Studio, tmp_path: Path
-) -> None:
-    import io
-
-    from PIL import Image
-
-    picture = io.BytesIO()
-    Image.new("RGB", (128, 128), "red").save(picture, "PNG")
-    (tmp_path / "red.png").write_bytes(picture.getvalue())
-
-    made = cli("characters", "create", "Ana", "--image", tmp_path / "red.png", "--model", "wan2.2-t2v-a14b", "--json")
-
-    assert made.code == 0, made.err
-    character_id = made.json["id"]
-    assert character_id in cli("characters", "list").out
-    assert "1 images" in cli("characters", "show", character_id).out
-    assert cli("characters", "delete", character_id).code == 0
-    assert cli("characters", "show", character_id).code == 3
-    assert cli("characters", "create", "Ana").code == 2
-
-
 def test_given_a_file_when_dropped_with_wait_then_its_receipt_is_shown(
     cli: Cli, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,7 +74,8 @@ class Api:
         answer = handler(event, cast(Any, Context()))
         text = answer.get("body") or ""
         named = {name.lower(): value for name, value in answer.get("headers", {}).items()}
-        return Answer(answer["statusCode"], json.loads(text) if text else None, named)
+        is_json = not named.get("content-type", "application/json").startswith("image/")
+        return Answer(answer["statusCode"], json.loads(text) if text and is_json else text or None, named)
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_given_a_training_when_watched_then_it_tells_losses_phases_and_samples(b
     watched = Watched()
     made = train(folder, request(model, images(tmp_path), sample_every=2), tmp_path / "out", watched=watched)
     assert tuple(step.loss for step in watched.steps) == made.losses
-    assert watched.phases == ["encode", "denoise"]
+    assert watched.phases == ["encode", "train"]
     assert {step: frames.shape for step, frames in watched.samples.items()} == {
         2: (5, 64, 64, 3),
         4: (5, 64, 64, 3),
