@@ -109,6 +109,11 @@ bench-simulate: setup ## A million simulated jobs, and the seconds they take
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench
 
+.PHONY: bench-mini
+
+bench-mini: setup ## What a wan-mini video takes on this CPU, cold and warm
+	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.unit.models.bench_mini
+
 # What the API function costs before it does any work.
 .PHONY: bench-api
 

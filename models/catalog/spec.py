@@ -173,7 +173,7 @@ class ModelSpec(Record):
     models ship their weights in ``models/checkpoints``. ``continued_by`` names the model that goes on from a frame of
     this one's videos, where that is another one: see ``continuing_model``. ``trains_loras``: LoRAs can be trained for
     it (its package has a module ``training``). ``cpu_kernels``: ``stock`` gives the stock pipeline's bits on a CPU;
-    ``onednn`` decodes about three times as fast, and rounds otherwise in the last bits.
+    ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
