@@ -119,3 +119,12 @@ bench-mini: setup ## What a wan-mini video takes on this CPU, cold and warm
 
 bench-api: setup ## CPU of a cold import, size of the archive, time of a warm call
 	$(BIN)/python -m tests.contract.bench
+
+# Characters: whether a likeness is learned (wan-mini, CPU), and what a step costs at full size (one NVIDIA GPU).
+.PHONY: bench-characters bench-lora
+
+bench-characters: setup ## Teach wan-mini a character from 12 pictures, and judge its videos by their pixels
+	$(BIN)/python -m training.characters both
+
+bench-lora: setup ## LoRA steps at full size on random weights (MODEL=hunyuan-video), capped at 22 GiB
+	$(BIN)/python -m training.bench_lora --model $(or $(MODEL),hunyuan-video)

@@ -16,15 +16,15 @@ for glibc in {39..17}; do # pip takes the tags that are named and no older ones
   platforms+=(--platform "manylinux_2_${glibc}_x86_64")
 done
 
-# What gpu_agent, jobs and models import; the versions are those of requirements.txt.
+# What gpu_agent, jobs and models import; the versions are those of requirements.txt and requirements-gpu.txt.
 packages=(boto3 aws-lambda-powertools pydantic pydantic-settings python-ulid pyyaml httpx psutil nvidia-ml-py torch diffusers
-  transformers accelerate peft safetensors filelock sentencepiece ftfy numpy pillow imageio imageio-ffmpeg av)
+  transformers accelerate peft bitsandbytes safetensors filelock sentencepiece ftfy numpy pillow imageio imageio-ffmpeg av)
 
 rm -rf "${output}"
 mkdir -p "${output}/content/wheels"
 for package in "${packages[@]}"; do
-  grep -E "^${package}==" requirements.txt || {
-    echo "requirements.txt does not pin ${package}" >&2
+  grep -hE "^${package}==" requirements.txt requirements-gpu.txt || {
+    echo "neither requirements.txt nor requirements-gpu.txt pins ${package}" >&2
     exit 1
   }
 done >"${output}/content/requirements.lock"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from training.judge.motion import measure, read_motion
-from training.judge.pixels import FOREGROUND_DISTANCE, read_backdrop
+from training.judge.pixels import FOREGROUND_DISTANCE, SUPPORT, local_mean, read_backdrop
 from training.judge.shape import PROTOTYPE_FRAME, PROTOTYPE_RADII, Moments, moments, prototypes
 from training.world import character
 from training.world.draw import coverage
@@ -58,6 +58,7 @@ def look_for(frames: npt.NDArray[np.uint8]) -> Sighting:
     backdrop = read_backdrop(pixels)
     distance = np.linalg.norm(pixels - backdrop.pixels, axis=-1)
     mask = np.clip(distance / FOREGROUND_DISTANCE - 0.5, 0, 1).astype(np.float32)
+    mask = np.where(local_mean(mask) < SUPPORT, 0, mask).astype(np.float32)
     figure = moments(mask)
     right = [_is_checkered(pixels[at], mask[at], figure, at) for at in range(len(frames))]
     movement = measure(figure, 0.0, float(min(frames.shape[1:3])))

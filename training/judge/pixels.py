@@ -100,7 +100,7 @@ def figure_colours(frames: Array, backdrop: Backdrop) -> tuple[str, ...]:
     return tuple(COLOUR_NAMES[i] for i in order if counts[i] >= enough)
 
 
-def _local_mean(values: Array) -> Array:
+def local_mean(values: Array) -> Array:
     """Mean over 3x3 pixels, [F, H, W] -> [F, H, W]."""
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)))
     height, width = values.shape[1:]
@@ -122,4 +122,4 @@ def figure_mask(frames: Array, backdrop: Backdrop, colour: str, others: tuple[st
         beta = np.clip((offsets * other_towards).sum(-1) / (other_towards * other_towards).sum(-1), 0, 1)
         theirs = np.linalg.norm(offsets - beta[..., None] * other_towards, axis=-1)
         alpha = np.where(theirs < mismatch, 0, alpha)
-    return np.where(_local_mean(alpha) < SUPPORT, 0, alpha).astype(np.float32)
+    return np.where(local_mean(alpha) < SUPPORT, 0, alpha).astype(np.float32)
