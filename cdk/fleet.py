@@ -9,12 +9,11 @@ from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
-from aws_cdk import custom_resources as custom
 from constructs import Construct
 
 from cdk.functions import account_arn
-from cdk.log_groups import log_group
-from cdk.nag import accept_wildcard, acknowledge
+from cdk.group_calls import GroupCalls
+from cdk.nag import acknowledge
 from cdk.network import Network
 from cdk.settings import FleetSettings
 
@@ -48,15 +47,24 @@ class Fleet(Construct):
         environment: Mapping[str, str],
         alerts: sns.ITopic,
         settings: FleetSettings,
+        image_parameter: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.group_name = group_name
         self.on_demand_name = f"{group_name}-on-demand" if settings.on_demand.max_instances else ""
+        self._image_parameter = image_parameter or settings.image_parameter
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         template = self._template(network, environment, settings)
         self._groups(network, template, alerts, settings)
-        if settings.suspend_az_rebalance:
-            self._suspend_az_rebalance()
+        GroupCalls(
+            self,
+            "Calls",
+            groups=self.groups,
+            group_arns=self.group_arns,
+            template=template,
+            suspend_az_rebalance=settings.suspend_az_rebalance,
+            refresh_on_deploy=settings.refresh_on_deploy,
+        )
 
     @property
     def group_arns(self) -> list[str]:
@@ -95,7 +103,7 @@ class Fleet(Construct):
         return ec2.LaunchTemplate(
             self,
             "Template",
-            machine_image=ec2.MachineImage.resolve_ssm_parameter_at_launch(settings.image_parameter),
+            machine_image=ec2.MachineImage.resolve_ssm_parameter_at_launch(self._image_parameter),
             instance_type=ec2.InstanceType(settings.instance_types[0].name),
             role=self.role,
             security_group=network.security_group,
@@ -148,41 +156,6 @@ class Fleet(Construct):
         )
         _acknowledge_group(group)
         return group
-
-    def _suspend_az_rebalance(self) -> None:
-        """AZRebalance ends running instances to even out the zones. A template cannot suspend it, only a call can."""
-        logs = log_group(
-            self, "SuspendAzRebalanceLogs", name=f"/aws/lambda/{self.group_name}-az-rebalance", retention_days=30
-        )
-        role = iam.Role(self, "SuspendAzRebalanceRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        for actions, resources in (
-            (["autoscaling:SuspendProcesses"], self.group_arns),
-            (["logs:CreateLogStream", "logs:PutLogEvents"], [logs.log_group_arn]),
-        ):
-            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
-        for arn in self.group_arns:
-            accept_wildcard(role, arn, "Only the group's unique id is a wildcard; its name is fixed.")
-        for group in self.groups:
-            custom.AwsCustomResource(
-                self,
-                "SuspendAzRebalance" if group is self.groups[0] else "SuspendAzRebalanceOnDemand",
-                on_update=_suspension_of(group),
-                install_latest_aws_sdk=False,
-                role=role,
-                log_group=logs,
-            ).node.add_dependency(role)
-
-
-def _suspension_of(group: autoscaling.AutoScalingGroup) -> custom.AwsSdkCall:
-    return custom.AwsSdkCall(
-        service="AutoScaling",
-        action="suspendProcesses",
-        parameters={
-            "AutoScalingGroupName": group.auto_scaling_group_name,
-            "ScalingProcesses": ["AZRebalance"],
-        },
-        physical_resource_id=custom.PhysicalResourceId.of(f"{group.node.id}-az-rebalance"),
-    )
 
 
 def _acknowledge_group(group: autoscaling.AutoScalingGroup) -> None:

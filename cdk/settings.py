@@ -125,6 +125,27 @@ class OnDemandSettings(_Settings):
     types: tuple[str, ...]
 
 
+class ImageSettings(_Settings):
+    """An own machine image, with the agent installed and `models`' weights on it, so that boots are short.
+
+    `build` has the pipeline made, which bakes on `schedule` (cron, UTC) wherever AWS's base image is newer, and writes
+    the image's id to an SSM parameter; `use` has instances launch from that. First build, then use: until a first image
+    is baked there is nothing to launch."""
+
+    build: bool
+    use: bool
+    schedule: Annotated[str, Field(pattern=r"^cron\(.+\)$")]
+    models: tuple[str, ...]
+    volume_gib: Annotated[int, Field(ge=50)]
+    instance_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")]
+
+    @model_validator(mode="after")
+    def _is_built(self) -> "ImageSettings":
+        if self.use and not self.build:
+            raise ValueError("image.use without image.build: nothing would bake the image")
+        return self
+
+
 class FleetSettings(_Settings):
     """The GPU fleet: a Spot group, and an on-demand group for when Spot is short. `max_instances` is for both together,
     `vcpu_quota` Spot's (L-3819A6DF), `on_demand.vcpu_quota` the other (L-DB2E81BA).
@@ -135,6 +156,9 @@ class FleetSettings(_Settings):
     `isolated_network` puts the instances into subnets without a route out, with interface endpoints for what they
     need; these cost by the hour even when no instance runs, and so are off: the instances then have a public
     address, a way out, and no inbound port.
+
+    `refresh_on_deploy` replaces running instances when a deploy changes what they boot from: their agents drain, and
+    the jobs go on elsewhere from the step under way.
     """
 
     instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
@@ -152,6 +176,8 @@ class FleetSettings(_Settings):
     isolated_network: bool
     flow_logs: bool
     suspend_az_rebalance: bool
+    refresh_on_deploy: bool
+    image: ImageSettings
 
     @property
     def placement_types(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from cdk.dashboard import Dashboard
 from cdk.events import Events
 from cdk.fleet import DRAIN_HOOK, Fleet
 from cdk.functions import DomainFunction, FunctionDefaults
+from cdk.image import AgentImage, parameter_name
 from cdk.nag import acknowledge
 from cdk.network import Network
 from cdk.observability import Alerts, Observability
@@ -122,7 +123,18 @@ class VideoStack(Stack):
             environment=self._agent_environment,
             alerts=self.alerts.topic,
             settings=settings.fleet,
+            image_parameter=parameter_name(settings.prefix) if settings.fleet.image.use else None,
         )
+        if settings.fleet.image.build:
+            AgentImage(
+                self,
+                "AgentImage",
+                prefix=settings.prefix,
+                network=network,
+                storage=self.storage,
+                alerts=self.alerts.topic,
+                settings=settings.fleet,
+            )
         grant_agent(self.fleet, self.storage, self.queues)
 
     @property

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.job import Job
+from jobs.job_schema import JOB_SCHEMA, upgraded
 
 KEY_ATTRIBUTES = ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "expires_at")
 Item = dict[str, Any]
@@ -158,15 +159,28 @@ def _undecimal(value: Any) -> Any:
     return value
 
 
-def job_to_item(job: Job) -> Item:
-    """The JOB item: the record's fields side by side with its keys."""
-    fields = job.model_dump(mode="json", exclude_none=True)
+def job_to_item(job: Job, *, over: Item | None = None) -> Item:
+    """The JOB item: the record's fields side by side with its keys.
+
+    `over` is the item that it replaces: what a newer release wrote there, and this one does not know, stays."""
+    fields = {"schema": JOB_SCHEMA, **job.model_dump(mode="json", exclude_none=True)}
     listed = owner_key(job.owner, job.id) if job.training is None else training_key(job.owner, job.id)
     keys = {**job_key(job.id), **listed, **state_key(job.status, job.id)}
-    return marshal({**fields, **keys})
+    item = marshal({**fields, **keys})
+    if over is None:
+        return item
+    known = {*Job.model_fields, *keys, "schema"}
+    kept = {name: value for name, value in over.items() if name not in known}
+    if int(over.get("schema", {"N": "1"})["N"]) >= JOB_SCHEMA:
+        # As a request was accepted, so it stays, with whatever a newer release has put into it.
+        kept |= {name: over[name] for name in ("schema", "request") if name in over}
+    return {**item, **kept}
 
 
 def job_from_item(item: Mapping[str, Any]) -> Job:
-    """The record in a JOB item, of the table or of its stream."""
-    values = unmarshal(item)
-    return Job.model_validate({name: value for name, value in values.items() if name not in KEY_ATTRIBUTES})
+    """The record in a JOB item, of the table or of its stream, whichever release wrote it.
+
+    Fields that this release does not know are passed over, however deep: two releases run side by side during a
+    deploy. What an older one wrote in another way is put into today's words by `jobs.job_schema`."""
+    values = {name: value for name, value in unmarshal(item).items() if name not in KEY_ATTRIBUTES}
+    return Job.model_validate(upgraded(values), extra="ignore")

@@ -78,11 +78,14 @@ class JobStore:
         return job
 
     def _find(self, job_id: str) -> Job | None:
+        item = self._item(job_id)
+        return items.job_from_item(item) if item else None
+
+    def _item(self, job_id: str) -> items.Item | None:
         if not is_job_id(job_id):
             return None
         key = items.marshal(items.job_key(job_id))
-        item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
-        return items.job_from_item(item) if item else None
+        return self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
 
     def list(
         self,
@@ -281,20 +284,23 @@ class JobStore:
     def _change(self, job_id: str, move: Callable[[Job, float], Job], *, now: float | None = None) -> Job:
         """Read, move, write if nobody wrote in between; else again."""
         for _ in range(MAX_RACES):
-            old = self.get(job_id)
+            item = self._item(job_id)
+            if item is None:
+                raise JobNotFound(job_id)
+            old = items.job_from_item(item)
             new = move(old, self._now() if now is None else now)
             if new == old:
                 return old
             new = new.model_copy(update={"revision": old.revision + 1})
-            if self._replace(old, new):
+            if self._replace(old, new, item):
                 return new
         raise WriteContention(f"{job_id}: {MAX_RACES} races lost")
 
-    def _replace(self, old: Job, new: Job) -> bool:
+    def _replace(self, old: Job, new: Job, item: items.Item) -> bool:
         try:
             self.client.put_item(
                 TableName=self.table,
-                Item=items.job_to_item(new),
+                Item=items.job_to_item(new, over=item),
                 ConditionExpression="revision = :old",
                 ExpressionAttributeValues=items.marshal({":old": old.revision}),
             )

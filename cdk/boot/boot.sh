@@ -7,6 +7,8 @@ ROOT="${ROOT:-}"
 STATE_DIR="${ROOT}/var/lib/revalida"
 APP_DIR="${ROOT}/opt/revalida"
 ENV_FILE="${ROOT}/etc/revalida-agent.env"
+# Weights that came with an own image (cdk/image.py): on the root volume, and read from there.
+BAKED_DIR="${ROOT}/opt/revalida-weights"
 
 log() { echo "revalida-boot: $*"; }
 
@@ -37,6 +39,11 @@ mount_state() {
 # The artifact holds the agent's code and every wheel it needs: nothing is fetched from a registry at boot.
 install_agent() {
   local version="$1" bucket="$2" archive="${STATE_DIR}/agent.tar.gz"
+  if [[ "$(cat "${APP_DIR}/.version" 2>/dev/null)" == "${version}" ]]; then
+    log "agent ${version} is on the image"
+    return
+  fi
+  rm -rf "${APP_DIR}" # another version's
   aws s3 cp --only-show-errors "s3://${bucket}/agent/${version}/agent.tar.gz" "${archive}"
   aws s3 cp --only-show-errors "s3://${bucket}/agent/${version}/agent.tar.gz.sha256" "${archive}.sha256"
   (cd "${STATE_DIR}" && sha256sum --check --status agent.tar.gz.sha256) || {
@@ -49,6 +56,29 @@ install_agent() {
   python3 -m venv "${APP_DIR}/venv"
   "${APP_DIR}/venv/bin/pip" install --quiet --no-index --find-links "${APP_DIR}/wheels" \
     --requirement "${APP_DIR}/requirements.lock"
+  echo "${version}" > "${APP_DIR}/.version" # last: it says that all of it is there
+}
+
+# For an own image: the agent, and the weights of the models that are named, where link_baked_weights looks for them.
+bake() {
+  local version="$1" bucket="$2" model
+  shift 2
+  mkdir -p "${STATE_DIR}"
+  install_agent "${version}" "${bucket}"
+  for model in "$@"; do
+    aws s3 cp --only-show-errors --recursive "s3://${bucket}/weights/${model}/" "${BAKED_DIR}/${model}/"
+  done
+}
+
+# Where the agent looks for what it has fetched (models/weights/cache.py): baked revisions stand there, too.
+link_baked_weights() {
+  local revision fetched
+  for revision in "${BAKED_DIR}"/*/*/; do
+    [[ -f "${revision}manifest.json" ]] || continue # none, or one whose upload was not whole
+    fetched="${STATE_DIR}/weights/fetched/$(basename "$(dirname "${revision}")")"
+    mkdir -p "${fetched}"
+    ln -sfn "${revision%/}" "${fetched}/$(basename "${revision}")"
+  done
 }
 
 write_unit() {
@@ -120,6 +150,7 @@ main() {
   set +a
   mount_state
   install_agent "${REVALIDA_AGENT_VERSION:?}" "${REVALIDA_MEDIA_BUCKET:?}"
+  link_baked_weights
   write_unit
   start_metrics
   start_agent

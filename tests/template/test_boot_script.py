@@ -20,7 +20,7 @@ BOOT = REPOSITORY / "cdk" / "boot" / "boot.sh"
 USER_DATA_LIMIT_BYTES = 16_384  # docs.aws.amazon.com/AWSEC2, "Run commands at launch": before base64
 
 
-def _bash(root: Path, command: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+def bash(root: Path, command: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f"source {BOOT}; {command}"],
         env={**os.environ, "ROOT": str(root), "PATH": path or os.environ["PATH"]},
@@ -54,7 +54,7 @@ def artifact(tmp_path: Path) -> Path:
 
 def _install(artifact: Path) -> subprocess.CompletedProcess[str]:
     (artifact / "root" / "var" / "lib" / "revalida").mkdir(parents=True)
-    return _bash(artifact / "root", "install_agent 9.9 media", f"{artifact / 'tools'}:{os.environ['PATH']}")
+    return bash(artifact / "root", "install_agent 9.9 media", f"{artifact / 'tools'}:{os.environ['PATH']}")
 
 
 def test_given_the_script_when_checked_then_shellcheck_is_content() -> None:
@@ -93,7 +93,7 @@ def test_given_a_damaged_artifact_when_installed_then_nothing_is_unpacked(artifa
 
 
 def test_given_a_machine_when_the_unit_is_written_then_restarts_are_limited_and_a_stop_has_time(tmp_path: Path) -> None:
-    assert _bash(tmp_path, "write_unit").returncode == 0
+    assert bash(tmp_path, "write_unit").returncode == 0
 
     unit = (tmp_path / "etc/systemd/system/revalida-agent.service").read_text().splitlines()
     assert "Restart=on-failure" in unit
@@ -113,7 +113,7 @@ def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that
     control.chmod(0o755)
     (tmp_path / "etc").mkdir()
 
-    assert _bash(tmp_path, "start_metrics").returncode == 0
+    assert bash(tmp_path, "start_metrics").returncode == 0
 
     config = json.loads((tmp_path / "etc/revalida-metrics.json").read_text())["metrics"]
     assert (tmp_path / "told").read_text().split()[-1] == f"file:{tmp_path}/etc/revalida-metrics.json"
@@ -128,7 +128,7 @@ def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that
 
 
 def test_given_an_image_without_the_agent_when_started_then_the_boot_goes_on(tmp_path: Path) -> None:
-    started = _bash(tmp_path, "start_metrics")
+    started = bash(tmp_path, "start_metrics")
 
     assert (started.returncode, "GPU metrics are off" in started.stdout) == (0, True)
 

@@ -108,9 +108,9 @@ def test_given_the_groups_when_deployed_then_they_start_at_zero_and_keep_what_th
 
 
 def test_given_production_when_deployed_then_az_rebalance_is_suspended(production: Synthesis) -> None:
-    calls = [json.dumps(call) for call in production.of_type("Custom::AWS").values()]
+    calls = [json.dumps(call["Create"]) for call in production.of_type("Custom::AWS").values()]
 
-    assert len(calls) == len(production.of_type("AWS::AutoScaling::AutoScalingGroup"))
+    assert len(calls) >= len(production.of_type("AWS::AutoScaling::AutoScalingGroup"))
     assert all("suspendProcesses" in call and "AZRebalance" in call for call in calls)
 
 
@@ -127,4 +127,5 @@ def test_given_a_queue_when_its_messages_cannot_be_ended_then_they_go_to_the_dea
     queues = production.of_type("AWS::SQS::Queue").values()
     without = {queue["QueueName"] for queue in queues if "RedrivePolicy" not in queue}
 
-    assert without == {"revalida-jobs-dead", "revalida-lambda-failures"}
+    # A wake that failed is not kept: the next minute's run of the planner does the same.
+    assert without == {"revalida-jobs-dead", "revalida-lambda-failures", "revalida-planner-wakes"}

@@ -94,8 +94,9 @@ def test_given_both_profiles_when_synthesised_then_only_what_the_settings_switch
             # fleet.on_demand: its group, and the hook that lets it drain
             "AWS::AutoScaling::AutoScalingGroup": 1,
             "AWS::AutoScaling::LifecycleHook": 1,
-            # fleet.suspend_az_rebalance: calls, their function, and the role and log group of calls and function
-            "Custom::AWS": 2,
+            # fleet.suspend_az_rebalance and refresh_on_deploy: a call of each for each group, their function, and the
+            # role and log group of calls and function
+            "Custom::AWS": 4,
             "AWS::Lambda::Function": 1,
             "AWS::Logs::LogGroup": 2,
             "AWS::IAM::Role": 2,

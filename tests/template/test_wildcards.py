@@ -63,7 +63,7 @@ REASONS: dict[str, dict[str, str]] = {
         "media/inputs/*": _OBJECTS,
         "media/uploads/*": _OBJECTS,
     },
-    "FleetSuspendAzRebalanceRole": {"group": _GROUP},
+    "FleetCallsRole": {"group": _GROUP},
 }
 
 # Actions that are granted on `*` because AWS defines no resource for them (Service Authorization Reference).

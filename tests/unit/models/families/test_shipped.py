@@ -3,7 +3,7 @@
 import json
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,18 +37,10 @@ def test_given_a_shipped_model_then_its_files_have_the_parameters_that_the_catal
     assert parameters(folder / "text_encoder" / "model.safetensors") == spec.arch.text[0].parameters
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As the local agents run; the number is part of a checkpoint's fingerprint."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_given_the_trained_wan_mini_when_stopped_and_resumed_by_another_instance_then_frames_are_the_same(
-    tmp_path: Path, one_thread: None
+    tmp_path: Path,
 ) -> None:
+    torch.set_num_threads(1)
     request = GenerationRequest(
         model="wan-mini",
         prompt="a red circle moves to the left",
