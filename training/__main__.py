@@ -13,6 +13,8 @@ On several GPUs start the same command under torchrun: the processes share the b
 import argparse
 from pathlib import Path
 
+import torch
+
 from training.trainers.run import RunOptions
 from training.trainers.tasks import TASKS
 
@@ -78,7 +80,9 @@ def _pack(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from training.evaluation import report
 
-    print(report.evaluate(arguments.checkpoint, arguments.count, arguments.device, write=arguments.write))
+    # The stock pipelines in float32, or with the matrix products in bf16, which is far faster on a CPU that has them.
+    with torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.bf16):
+        print(report.evaluate(arguments.checkpoint, arguments.count, arguments.device, write=arguments.write))
 
 
 def _add_run(parser: argparse.ArgumentParser, *, minutes: float, learning_rate: float) -> None:
@@ -131,6 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("checkpoint", choices=("wan-mini", "wan-mini-i2v", "holocine-mini", "wan-mini-4step"))
     evaluate.add_argument("--count", type=int, default=200, help="held-out prompts (holocine: of each number of shots)")
     evaluate.add_argument("--device", default="cpu")
+    evaluate.add_argument("--bf16", action="store_true", help="matrix products in bf16 instead of float32")
     evaluate.add_argument("--no-write", dest="write", action="store_false", help="leave the model card alone")
     evaluate.set_defaults(run=_evaluate)
     return parser

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler
+from diffusers import FlowMatchEulerDiscreteScheduler
 from transformers import UMT5EncoderModel
 
 from training.captions.tokenizer import load_tokenizer
-from training.evaluation.pipelines import assemble, load_expert
+from training.evaluation.pipelines import assemble, load_autoencoder, load_expert
 from training.trainers.tasks import TASKS
 
 CHECKPOINTS: Final = Path(__file__).resolve().parent.parent / "models" / "checkpoints"
@@ -50,7 +50,7 @@ def pack_holocine(*, experts: Path, vae: Path, text: Path, checkpoints: Path = C
         boundary_ratio=task.boundary,
         tokenizer=load_tokenizer(text / "tokenizer"),
         text_encoder=UMT5EncoderModel.from_pretrained(text / "text_encoder", dtype=torch.bfloat16),
-        vae=AutoencoderKLWan.from_pretrained(vae, torch_dtype=torch.bfloat16),
+        vae=load_autoencoder(vae),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=task.shift),
     )
     return folder

@@ -5,10 +5,10 @@ from typing import Final
 from training.data.stream import ClipKind
 
 SCENES: Final[tuple[tuple[ClipKind, float], ...]] = (
-    (ClipKind(frames=33, height=128, width=128), 0.72),
-    (ClipKind(frames=17, height=128, width=128), 0.14),
-    (ClipKind(frames=33, height=96, width=160), 0.07),
-    (ClipKind(frames=33, height=160, width=96), 0.07),
+    (ClipKind(frames=33, height=128, width=128), 0.54),
+    (ClipKind(frames=17, height=128, width=128), 0.34),
+    (ClipKind(frames=33, height=96, width=160), 0.06),
+    (ClipKind(frames=33, height=160, width=96), 0.06),
 )
 """For text to video and image to video."""
 

@@ -1,7 +1,7 @@
 """Clips from stock pipelines, batch by batch, as uint8 frames."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,13 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from models import catalog
+from models.catalog import Defaults
+
 Frames = npt.NDArray[np.uint8]
+
+TEXT: Final = catalog.get("wan-mini").default
+IMAGE: Final = catalog.get("wan-mini-i2v").default
 
 
 def _uint8(videos: Any) -> list[Frames]:
@@ -23,12 +29,11 @@ def text_to_video(
     frames: int = 33,
     height: int = 128,
     width: int = 128,
-    steps: int = 8,
-    guidance: float = 3.0,
+    given: Defaults = TEXT,
     seed: int = 0,
     batch: int = 25,
 ) -> list[Frames]:
-    """One clip a prompt, uint8 [F, H, W, 3] each."""
+    """One clip a prompt, uint8 [F, H, W, 3] each; `given` holds the steps and the guidance."""
     clips: list[Frames] = []
     for begin in range(0, len(prompts), batch):
         out = pipe(
@@ -36,8 +41,9 @@ def text_to_video(
             num_frames=frames,
             height=height,
             width=width,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
+            num_inference_steps=given.num_inference_steps,
+            guidance_scale=given.guidance_scale,
+            guidance_scale_2=given.guidance_scale_2,
             generator=torch.Generator("cpu").manual_seed(seed + begin),
             output_type="np",
         )
@@ -51,8 +57,7 @@ def image_to_video(
     images: Sequence[Frames],
     *,
     frames: int = 33,
-    steps: int = 8,
-    guidance: float = 3.0,
+    given: Defaults = IMAGE,
     seed: int = 0,
 ) -> list[Frames]:
     """One clip a prompt and first frame (uint8 [H, W, 3])."""
@@ -64,8 +69,9 @@ def image_to_video(
             num_frames=frames,
             height=image.shape[0],
             width=image.shape[1],
-            num_inference_steps=steps,
-            guidance_scale=guidance,
+            num_inference_steps=given.num_inference_steps,
+            guidance_scale=given.guidance_scale,
+            guidance_scale_2=given.guidance_scale_2,
             generator=torch.Generator("cpu").manual_seed(seed + index),
             output_type="np",
         )

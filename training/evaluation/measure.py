@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 
-from training.evaluation.generate import Frames, image_to_video, psnr_db, text_to_video, to_tensor
+from models import catalog
+from models.common.schedulers import flow_euler
+from training.evaluation.generate import TEXT, Frames, image_to_video, psnr_db, text_to_video, to_tensor
 from training.evaluation.pipelines import open_pipeline
 from training.evaluation.prompts import ScenePrompt, StoryPrompt, scene_prompts, story_prompts
 from training.evaluation.scores import Scored, shares, story_shares
@@ -15,6 +17,7 @@ from training.judge.verdict import judge, judge_story, read_clip
 from training.world.draw import draw_scenes
 
 Rows = dict[str, dict[str, float]]
+STORIES: Final = catalog.get("holocine-mini").default
 
 
 def _scored(prompts: Sequence[ScenePrompt], clips: Sequence[Frames]) -> list[Scored]:
@@ -35,9 +38,10 @@ def measure_text_to_video(
 ) -> Rows:
     """Shares for text to video on `count` held-out prompts; with `lora`, in four steps without guidance."""
     pipe = open_pipeline(folder, device)
-    steps, guidance = 8, 3.0
+    given = TEXT
     if lora is not None:
-        steps, guidance = 4, 1.0
+        given = given.model_copy(update={"num_inference_steps": 4, "guidance_scale": 1.0, "guidance_scale_2": None})
+        pipe.scheduler = flow_euler(pipe.scheduler)
         pipe.load_lora_weights(lora, weight_name="high_noise.safetensors", adapter_name="high")
         pipe.load_lora_weights(
             lora, weight_name="low_noise.safetensors", adapter_name="low", load_into_transformer_2=True
@@ -50,8 +54,7 @@ def measure_text_to_video(
         frames=frames,
         height=height,
         width=width,
-        steps=steps,
-        guidance=guidance,
+        given=given,
         batch=25 if device == "cuda" else 2,
     )
     return shares(_scored(prompts, clips))
@@ -97,8 +100,9 @@ def _story_clip(pipe: Any, prompt: StoryPrompt, cuts: tuple[int, ...], frames: i
         num_frames=frames,
         height=128,
         width=128,
-        num_inference_steps=8,
-        guidance_scale=3.0,
+        num_inference_steps=STORIES.num_inference_steps,
+        guidance_scale=STORIES.guidance_scale,
+        guidance_scale_2=STORIES.guidance_scale_2,
         max_sequence_length=256,
         generator=torch.Generator("cpu").manual_seed(seed),
         output_type="np",
@@ -111,7 +115,7 @@ STORY_FRAMES = {2: 49, 3: 49, 4: 81}
 
 
 def measure_stories(folder: Path, variant: str, count: int, device: str) -> Rows:
-    """Shares for multi-shot, `count` held-out stories of each number of shots with even cuts, 8 steps, guidance 3."""
+    """Shares for multi-shot, `count` held-out stories of each number of shots with even cuts."""
     from models.holocine.shots import even_cuts
 
     pipe = open_holocine(folder, variant, device)

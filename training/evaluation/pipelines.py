@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKLWan,
-    FlowMatchEulerDiscreteScheduler,
+    UniPCMultistepScheduler,
     WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
@@ -28,6 +28,13 @@ def load_expert(task: Task, path: Path) -> WanTransformer3DModel:
     return model.to(torch.bfloat16)
 
 
+def load_autoencoder(folder: Path) -> AutoencoderKLWan:
+    """A trained autoencoder in bf16, without the memory of where it was read from: that would be shipped with it."""
+    vae = AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.bfloat16)
+    vae.register_to_config(_name_or_path="")
+    return vae
+
+
 def assemble(task: Task, *, experts: Path, vae: Path, text: Path) -> Any:
     """The stock pipeline of a task from trained parts, in bf16.
 
@@ -37,8 +44,10 @@ def assemble(task: Task, *, experts: Path, vae: Path, text: Path) -> Any:
     parts: dict[str, Any] = {
         "tokenizer": load_tokenizer(text / "tokenizer"),
         "text_encoder": UMT5EncoderModel.from_pretrained(text / "text_encoder", dtype=torch.bfloat16),
-        "vae": AutoencoderKLWan.from_pretrained(vae, torch_dtype=torch.bfloat16),
-        "scheduler": FlowMatchEulerDiscreteScheduler(shift=task.shift),
+        "vae": load_autoencoder(vae),
+        "scheduler": UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=task.shift, solver_order=2
+        ),
         "transformer": load_expert(task, experts / "high.safetensors"),
         "transformer_2": load_expert(task, experts / "low.safetensors"),
         "boundary_ratio": task.boundary,

@@ -13,7 +13,7 @@ PADDED_LENGTH = 512
 NOT_SEEN = -1e4
 
 
-def padding_bias(lengths: Tensor, positions: int, padded_length: int = PADDED_LENGTH) -> Tensor:
+def padding_bias(lengths: Tensor, positions: int, padded_length: int | Tensor = PADDED_LENGTH) -> Tensor:
     """Bias over text positions, [B, positions], that equals attention over `padded_length` zero-padded positions.
 
     The padding embeddings are all zero, so their keys and values are equal: one of them with log(count) added to its

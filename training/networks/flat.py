@@ -1,8 +1,18 @@
 """All of a model's parameters as one vector: one optimizer step, one average and one all-reduce, whatever the model."""
 
+from typing import Protocol
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+
+class Stepper(Protocol):
+    """What steps the parameters: an optimizer of torch, or of ours."""
+
+    def step(self) -> object:
+        """Move the parameters along their gradients."""
+
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -39,13 +49,15 @@ class FlatParameters:
         if dist.is_initialized():
             dist.broadcast(self.values.data.to(device), src=0)
 
-    def step(self, optimizer: torch.optim.Optimizer) -> None:
+    def step(self, optimizer: Stepper) -> None:
         """Average the gradients over processes, clip them, step, and update the average of the parameters."""
         if dist.is_initialized():
             dist.all_reduce(self.gradient)
             self.gradient.div_(dist.get_world_size())
         norm = torch.linalg.vector_norm(self.gradient)
         self.gradient.mul_((MAX_GRADIENT_NORM / (norm + 1e-6)).clamp(max=1.0))
+        # One batch whose gradient overflowed must not end a run: it moves nothing.
+        self.gradient.nan_to_num_(0.0, 0.0, 0.0)
         optimizer.step()
         self.gradient.zero_()
         with torch.no_grad():

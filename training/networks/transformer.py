@@ -101,7 +101,44 @@ def block_pass(
     return torch.as_tensor((x.float() + block.ffn(hidden.to(dtype)).float() * ffn_gate).to(dtype))
 
 
-BlockPass = Callable[..., Tensor]
+def patch_tokens(model: Any, latents: Tensor) -> Tensor:
+    """The model's patch embedding of [B, C, F, h, w] as tokens [B, N, D]: its convolution, as one matrix product."""
+    batch, channels, frames, height, width = latents.shape
+    patches = latents.reshape(batch, channels, frames, height // 2, 2, width // 2, 2).permute(0, 2, 3, 5, 1, 4, 6)
+    layer = model.patch_embedding
+    return F.linear(patches.flatten(4).flatten(1, 3), layer.weight.flatten(1), layer.bias)
+
+
+def velocity_of_tokens(model: Any, tokens: Tensor, temb: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """The model's output layers over tokens [B, N, D]; size: latent frames, rows, columns -> [B, 16, F, h, w]."""
+    frames, height, width = size
+    shift, scale = (model.scale_shift_table + temb.float().unsqueeze(1)).chunk(2, dim=1)
+    out = model.proj_out((model.norm_out(tokens.float()) * (1 + scale) + shift).to(tokens.dtype))
+    out = out.reshape(len(tokens), frames, height // 2, width // 2, 2, 2, -1).permute(0, 6, 1, 2, 4, 3, 5)
+    return torch.as_tensor(out.flatten(5, 6).flatten(3, 4))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passes:
+    """The three parts of a forward pass that are worth compiling; each is traced once a kind of clip."""
+
+    embed: Callable[..., Tensor] = patch_tokens
+    block: Callable[..., Tensor] = block_pass
+    finish: Callable[..., Tensor] = velocity_of_tokens
+
+
+EAGER: Final = Passes()
+
+
+def compiled_passes() -> Passes:
+    """The same passes, compiled for each shape they meet."""
+    # One graph for each kind of clip, with and without sparse attention.
+    torch._dynamo.config.cache_size_limit = 64
+
+    def compiled(part: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return torch.compile(part, dynamic=False)
+
+    return Passes(embed=compiled(patch_tokens), block=compiled(block_pass), finish=compiled(velocity_of_tokens))
 
 
 def predict_velocity(
@@ -111,7 +148,7 @@ def predict_velocity(
     text: Tensor,
     cross_bias: Tensor,
     self_bias: Tensor | None = None,
-    block: BlockPass = block_pass,
+    passes: Passes = EAGER,
 ) -> Tensor:
     """The model's prediction of noise minus latents.
 
@@ -121,20 +158,16 @@ def predict_velocity(
         text: [B, L, 128] embeddings.
         cross_bias: additive, broadcastable to [B, heads, N, L] with N = F * (h / 2) * (w / 2).
         self_bias: additive, broadcastable to [B, heads, N, N], or None.
-        block: `block_pass` or its compiled form.
+        passes: the parts of the pass, as they are or compiled.
 
     Returns:
         [B, 16, F, h, w].
     """
-    batch, _, frames, height, width = latents.shape
     rope = model.rope(latents)
     cos, sin = rope[0][..., 0::2], rope[1][..., 1::2]
-    tokens = model.patch_embedding(latents).flatten(2).transpose(1, 2).contiguous()
+    tokens = passes.embed(model, latents)
     temb, modulation, context, _ = model.condition_embedder(sigma * 1000, text)
     modulation = modulation.unflatten(1, (6, -1))
     for layer in model.blocks:
-        tokens = block(layer, tokens, context, modulation, cos, sin, cross_bias, self_bias)
-    shift, scale = (model.scale_shift_table + temb.float().unsqueeze(1)).chunk(2, dim=1)
-    out = model.proj_out(model.norm_out(tokens.float()) * (1 + scale) + shift)
-    out = out.reshape(batch, frames, height // 2, width // 2, 1, 2, 2, -1).permute(0, 7, 1, 4, 2, 5, 3, 6)
-    return torch.as_tensor(out.flatten(6, 7).flatten(4, 5).flatten(2, 3))
+        tokens = passes.block(layer, tokens, context, modulation, cos, sin, cross_bias, self_bias)
+    return passes.finish(model, tokens, temb, tuple(latents.shape[2:]))

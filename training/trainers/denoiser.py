@@ -3,28 +3,33 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import UMT5EncoderModel
 
 from training.data.pool import Batch, LatentPool
-from training.data.stream import SCENE_TOKENS, STORY_TOKENS, ChunkStream, chunks
+from training.data.stream import SCENE_TOKENS, STORY_TOKENS, ChunkStream, ClipKind, chunks
 from training.networks.autoencoder import LATENT_CHANNELS
 from training.networks.bias import padding_bias, shot_of_latent_frame, sparse_bias, window_bias
 from training.networks.flat import FlatParameters
+from training.networks.orthogonal import BlockOptimizer
 from training.networks.text import embed
 from training.networks.transformer import (
     CONDITION_CHANNELS,
+    EAGER,
     SIZES,
-    BlockPass,
-    block_pass,
+    Passes,
     build_transformer,
+    compiled_passes,
     predict_velocity,
 )
+from training.trainers.graphs import StepGraphs
 from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, rank, start
 from training.trainers.tasks import Expert, Task, sample_sigma, tiny
 
@@ -70,23 +75,45 @@ def empty_caption(encoder: UMT5EncoderModel, positions: int, device: torch.devic
         return embed(encoder, ids)
 
 
-def conditions(task: Task, batch: Batch, empty: Tensor, nothing: Tensor) -> Conditions:
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What is drawn once a batch: text positions that padding stands for (a tensor, so that a CUDA graph can be given
+    another one), and whether self-attention is sparse."""
+
+    padded_length: Tensor
+    sparse: bool
+
+
+def choose(task: Task, device: torch.device) -> Choice:
+    """A random choice of the task."""
+    return Choice(
+        padded_length=torch.tensor(random.choice(task.padded_lengths), device=device),
+        sparse=random.random() < task.sparse_share,
+    )
+
+
+@lru_cache(maxsize=32)
+def _shots(kind: ClipKind, device: torch.device) -> Tensor:
+    return shot_of_latent_frame(kind.starts, kind.frames).to(device)
+
+
+def conditions(batch: Batch, choice: Choice, empty: Tensor, nothing: Tensor) -> Conditions:
     """Text embeddings and attention biases of a batch; rows where `empty` [B] is True get the empty caption `nothing`.
 
     An empty caption has no windows: every position is seen from every shot, as in the negative pass of inference.
     """
     text = torch.where(empty[:, None, None], nothing, batch.text)
     lengths = torch.where(empty, 1, batch.lengths)
-    padding = padding_bias(lengths, text.shape[1], random.choice(task.padded_lengths))
+    padding = padding_bias(lengths, text.shape[1], choice.padded_length)
     if batch.visible is None:
         return Conditions(text=text, cross_bias=padding[:, None, None], self_bias=None)
-    shot_of_frame = shot_of_latent_frame(batch.kind.starts, batch.kind.frames).to(text.device)
+    shot_of_frame = _shots(batch.kind, text.device)
     visible = batch.visible | empty[:, None, None]
     per_frame = batch.kind.tokens_per_frame
     return Conditions(
         text=text,
         cross_bias=window_bias(padding, visible, shot_of_frame, per_frame),
-        self_bias=sparse_bias(shot_of_frame, per_frame) if random.random() < task.sparse_share else None,
+        self_bias=sparse_bias(shot_of_frame, per_frame) if choice.sparse else None,
     )
 
 
@@ -105,18 +132,19 @@ def denoising_loss(
     model: WanTransformer3DModel,
     nothing: Tensor,
     batch: Batch,
-    block: BlockPass,
+    choice: Choice,
+    passes: Passes,
 ) -> Tensor:
     """Mean squared error of the predicted velocity, noise minus latents."""
     size, device = len(batch.latents), batch.latents.device
     empty = torch.rand(size, device=device) < EMPTY_SHARE
-    given = conditions(task, batch, empty, nothing)
+    given = conditions(batch, choice, empty, nothing)
     sigma = sample_sigma(task, expert, size, device)
     noise = torch.randn_like(batch.latents)
     level = sigma.view(-1, 1, 1, 1, 1)
     noised = (1 - level) * batch.latents + level * noise
     predicted = predict_velocity(
-        model, model_input(noised, batch.condition), sigma, given.text, given.cross_bias, given.self_bias, block
+        model, model_input(noised, batch.condition), sigma, given.text, given.cross_bias, given.self_bias, passes
     )
     error = (predicted.float() - (noise - batch.latents)).square()
     if task.image:
@@ -193,14 +221,6 @@ def _fresh(task: Task, start_from: Path | None, device: torch.device) -> WanTran
     return model.to(device)
 
 
-def _compiled(options: RunOptions) -> BlockPass:
-    if not options.compile:
-        return block_pass
-    # One graph for each kind of clip, with and without sparse attention.
-    torch._dynamo.config.cache_size_limit = 64
-    return torch.compile(block_pass, dynamic=False)
-
-
 def train(
     task: Task, expert: Expert, options: RunOptions, *, vae: Path, text: Path, start_from: Path | None = None
 ) -> Path:
@@ -215,10 +235,8 @@ def train(
     autoencoder, encoder = load_frozen(vae, text, device)
     model = _fresh(task, start_from, device)
     flat = FlatParameters(model, ema_decay=0.9995 if on_gpu else 0.5)
-    optimizer = torch.optim.AdamW(
-        [flat.values], lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=on_gpu
-    )
-    block = _compiled(options)
+    optimizer = BlockOptimizer(flat, model.blocks)
+    passes = compiled_passes() if options.compile else EAGER
     options.out.mkdir(parents=True, exist_ok=True)
     scale = _scale(task, device, options.batch_tokens)
     clock = Clock(options, device)
@@ -226,17 +244,24 @@ def train(
     pool.fill(scale.first_fill)
     nothing = empty_caption(encoder, STORY_TOKENS if task.stories else SCENE_TOKENS, device)
     sample = _sampler(task, pool, scale, options.seed + 1000 * rank())
-    saver = _Saver(model, flat, options.out / f"{expert}.safetensors", clock)
-    while clock.tick():
-        optimizer.param_groups[0]["lr"] = clock.learning_rate
-        with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-            loss = denoising_loss(task, expert, model, nothing, sample(), block)
+
+    def step(batch: Batch, choice: Choice) -> Tensor:
+        # Casts are not cached: a cached one would be freed under a graph that reads it.
+        with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu, cache_enabled=False):
+            loss = denoising_loss(task, expert, model, nothing, batch, choice, passes)
         torch.autograd.backward(loss)
         flat.step(optimizer)
+        return loss.detach()
+
+    steps = StepGraphs(step) if on_gpu and options.compile and not dist.is_initialized() else step
+    saver = _Saver(model, flat, options.out / f"{expert}.safetensors", clock)
+    while clock.tick():
+        optimizer.set_learning_rate(clock.learning_rate)
+        loss = steps(sample(), choose(task, device))
         if clock.step % scale.refresh_every == 0:
             pool.refresh()
         if clock.due(LOG_EVERY_S):
-            log(options, clock, loss=float(loss.detach()))
+            log(options, clock, loss=float(loss))
             saver.save_if_due()
     return saver.save()
 

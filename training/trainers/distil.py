@@ -23,8 +23,8 @@ from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
 from training.networks.autoencoder import LATENT_CHANNELS
 from training.networks.flat import FlatParameters
 from training.networks.text import embed
-from training.networks.transformer import SIZES, BlockPass, block_pass, build_transformer, predict_velocity
-from training.trainers.denoiser import Conditions, conditions, empty_caption, load_frozen
+from training.networks.transformer import EAGER, SIZES, Passes, build_transformer, compiled_passes, predict_velocity
+from training.trainers.denoiser import Conditions, choose, conditions, empty_caption, load_frozen
 from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, start
 from training.trainers.tasks import TASKS, Expert, Task, tiny
 
@@ -71,15 +71,15 @@ def teacher_walk(
     ends: tuple[float, float],
     given: Conditions,
     unguided: Conditions,
-    block: BlockPass,
+    passes: Passes,
 ) -> Tensor:
     """Walk latents from one noise level to the next in SUBSTEPS guided Euler steps."""
     levels = torch.linspace(*ends, SUBSTEPS + 1).tolist()
     for begin, end in itertools.pairwise(levels):
         model = teacher.at(begin, task.boundary)
         sigma = torch.full((len(latents),), begin, device=latents.device)
-        wanted = predict_velocity(model, latents, sigma, given.text, given.cross_bias, None, block).float()
-        plain = predict_velocity(model, latents, sigma, unguided.text, unguided.cross_bias, None, block).float()
+        wanted = predict_velocity(model, latents, sigma, given.text, given.cross_bias, None, passes).float()
+        plain = predict_velocity(model, latents, sigma, unguided.text, unguided.cross_bias, None, passes).float()
         latents = latents + (end - begin) * (plain + GUIDANCE * (wanted - plain))
     return latents
 
@@ -94,14 +94,14 @@ class Gap:
 
 
 def walk_gaps(
-    task: Task, teacher: Experts, shape: torch.Size, given: Conditions, unguided: Conditions, block: BlockPass
+    task: Task, teacher: Experts, shape: torch.Size, given: Conditions, unguided: Conditions, passes: Passes
 ) -> list[Gap]:
     """The teacher's way from noise through the student's schedule, gap by gap."""
     levels = four_step_levels(task)
     latents = torch.randn(shape, device=given.text.device)
     gaps = []
     for begin, end in itertools.pairwise(levels[: WALKED + 1]):
-        arrived = teacher_walk(task, teacher, latents, (begin, end), given, unguided, block)
+        arrived = teacher_walk(task, teacher, latents, (begin, end), given, unguided, passes)
         gaps.append(Gap(begin=begin, latents=latents, velocity=(arrived - latents) / (end - begin)))
         latents = arrived
     return gaps
@@ -147,17 +147,18 @@ class _Walks:
         frames = (self.kind.frames - 1) // 4 + 1
         return torch.Size((self.clips, LATENT_CHANNELS, frames, self.kind.height // 8, self.kind.width // 8))
 
-    def next(self, block: BlockPass) -> list[tuple[Conditions, list[Gap]]]:
+    def next(self, passes: Passes) -> list[tuple[Conditions, list[Gap]]]:
         """A new walk and REPLAYS old ones, each with the conditions it was made under."""
         ids = next(self.chunks).ids[:, 0].to(self.device)
         with torch.no_grad():
             text = embed(self.encoder, ids)
         batch = Batch(kind=self.kind, latents=text, condition=None, text=text, lengths=(ids != 0).sum(1), visible=None)
         everyone = torch.ones(self.clips, dtype=torch.bool, device=self.device)
-        given = conditions(self.task, batch, ~everyone, self.nothing)
-        unguided = conditions(self.task, batch, everyone, self.nothing)
+        choice = choose(self.task, self.device)
+        given = conditions(batch, choice, ~everyone, self.nothing)
+        unguided = conditions(batch, choice, everyone, self.nothing)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_gpu):
-            gaps = walk_gaps(self.task, self.teacher, self._shape(), given, unguided, block)
+            gaps = walk_gaps(self.task, self.teacher, self._shape(), given, unguided, passes)
         self.kept = [*self.kept[-KEPT_WALKS:], (given, gaps)]
         return [self.kept[-1], *random.choices(self.kept, k=REPLAYS)]
 
@@ -183,18 +184,18 @@ def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
         name: torch.optim.AdamW([flat.values], lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
         for name, flat in flats.items()
     }
-    block: BlockPass = torch.compile(block_pass, dynamic=False) if options.compile else block_pass
+    passes = compiled_passes() if options.compile else EAGER
     options.out.mkdir(parents=True, exist_ok=True)
     walks = _Walks(task, teacher, encoder, options)
     clock = Clock(options, device)
     while clock.tick():
         losses: dict[str, Tensor] = {}
-        for given, gaps in walks.next(block):
+        for given, gaps in walks.next(passes):
             for gap in gaps:
                 expert: Expert = "high" if gap.begin >= task.boundary else "low"
                 optimizers[expert].param_groups[0]["lr"] = clock.learning_rate
                 with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-                    loss = gap_loss(task, student, gap, given, block)
+                    loss = gap_loss(task, student, gap, given, passes)
                 torch.autograd.backward(loss)
                 flats[expert].step(optimizers[expert])
                 losses[f"at_{gap.begin:.3f}"] = loss.detach()
@@ -205,11 +206,11 @@ def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
     return options.out
 
 
-def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, block: BlockPass) -> Tensor:
+def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, passes: Passes) -> Tensor:
     """Squared error of the student's one step over a gap."""
     sigma = torch.full((len(gap.latents),), gap.begin, device=gap.latents.device)
     model = student.at(gap.begin, task.boundary)
-    predicted = predict_velocity(model, gap.latents, sigma, given.text, given.cross_bias, None, block)
+    predicted = predict_velocity(model, gap.latents, sigma, given.text, given.cross_bias, None, passes)
     return (predicted.float() - gap.velocity).square().mean()
 
 

@@ -6,7 +6,8 @@ from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, We
 
 _SIZES = (Size(width=128, height=128), Size(width=96, height=160), Size(width=160, height=96))
 _FRAMES = FrameRule(step=4, offset=1, min=17, max=49)
-_DEFAULT = Defaults(size=_SIZES[0], num_frames=33, num_inference_steps=8, guidance_scale=3.0)
+# Steps and guidance: of those tried, where prompts are followed best (`python -m training evaluate`, model cards).
+_DEFAULT = Defaults(size=_SIZES[0], num_frames=33, num_inference_steps=12, guidance_scale=2.5, guidance_scale_2=1.5)
 _LIMITS = Limits(num_inference_steps=50, prompt_chars=800, prompt_tokens=512, shots=8)
 
 
@@ -81,7 +82,7 @@ _WAN_MINI = ModelSpec(
     limits=_LIMITS,
     supports_lora=True,
     trains_loras=True,
-    schedulers=("flow-match-euler", "unipc", "dpm-solver"),
+    schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=_ARCH,
     weights=_shipped("wan-mini"),
     licence=PROJECT,
