@@ -95,7 +95,7 @@ docs-check: setup ## Stale documents, numbers typed into prose, figures past the
 	$(BIN)/python -m knowledge check
 
 # The agent under faults: a seeded run against the local AWS, and the proof that it would notice a missing safeguard.
-.PHONY: chaos chaos-mutants bench-agent bench-simulate
+.PHONY: chaos chaos-mutants bench-agent bench-gpu bench-quality bench-simulate
 
 chaos: setup ## Kill, pause, starve and confuse the agents (SEED=1), then check every promise
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
@@ -105,6 +105,14 @@ chaos-mutants: setup ## Each safeguard taken out must make the chaos run fail
 
 bench-simulate: setup ## A million simulated jobs, and the seconds they take
 	OMP_NUM_THREADS=1 $(BIN)/python -m simulator.bench
+
+bench-gpu: setup ## Full-size networks on this machine's GPU (SECTIONS=wan-480p,ltx), into bench/results
+	$(BIN)/python -m bench $(if $(SECTIONS),--sections $(SECTIONS))
+	$(BIN)/python -m bench.report
+
+bench-quality: setup ## What eight-bit layers do to the trained model's videos (PROMPTS=12), on the CPU
+	$(BIN)/python -m bench.quality $(PROMPTS)
+	$(BIN)/python -m bench.report
 
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench

@@ -146,6 +146,7 @@ class VideoStack(Stack):
             "AWS_DEFAULT_REGION": self._settings.region,
             "REVALIDA_AGENT_VERSION": fleet.agent_version,
             "REVALIDA_IDLE_LIMIT_S": str(fleet.idle_limit_s),
+            "REVALIDA_TIER": fleet.tier,
             "REVALIDA_LATENCY_TARGET_S": str(fleet.latency_target_s),
             "REVALIDA_INSTANCE_USD_PER_HOUR": self._on_demand_prices,
             "REVALIDA_LIFECYCLE_HOOK": DRAIN_HOOK,
