@@ -11,6 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from models.common.pipelines import PipelineSet
 from models.common.residency import Residency
 from models.interface import GenerationRequest
 from models.placement.plan import Dtype
+from training.evaluation.generate import psnr_db
 from training.evaluation.prompts import ScenePrompt, scene_prompts
 from training.judge.verdict import judge, read_clip
 
@@ -65,7 +67,7 @@ def _clips(dtype: Dtype, prompts: Sequence[ScenePrompt], seed: int) -> list[np.n
     for prompt in prompts:
         asked = GenerationRequest(
             model="wan-mini",
-            prompt=prompt.text,
+            prompt=prompt.caption.text,
             width=128,
             height=128,
             num_frames=33,
@@ -81,12 +83,13 @@ def _clips(dtype: Dtype, prompts: Sequence[ScenePrompt], seed: int) -> list[np.n
 
 def _quantised(model: DiffusersVideoModel, dtype: Dtype) -> DiffusersVideoModel:
     """The same model with its denoisers' layers in eight bits; activations and the rest stay float32 on a CPU."""
+    cpu = torch.device("cpu")
     pipelines = PipelineSet(
         family=model._family,
         folder=registry.CHECKPOINTS / "wan-mini",
-        device=torch.device("cpu"),
+        device=cpu,
         dtype=torch.float32,
-        residency=Residency(keep_text_encoder=True, denoiser_dtype=dtype),
+        residency=replace(Residency.of(None, cpu, cpu_kernels=model.spec.cpu_kernels), denoiser_dtype=dtype),
     )
     return DiffusersVideoModel(spec=model.spec, family=model._family, pipelines=pipelines)
 
@@ -108,12 +111,6 @@ def _row(name: str, prompts: Sequence[ScenePrompt], clips: Sequence[np.ndarray],
         note=", ".join(f"{part} {count}" for part, count in parts.items())
         + ("" if same else f"; PSNR to exact {np.median(psnr):.1f} dB (median), {min(psnr):.1f} (least)"),
     )
-
-
-def psnr_db(shown: np.ndarray, wanted: np.ndarray) -> float:
-    """Peak signal to noise of two uint8 clips, in dB."""
-    error = np.mean((shown.astype(np.float64) - wanted.astype(np.float64)) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def _pass_over(_: object) -> None:
