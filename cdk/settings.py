@@ -212,6 +212,8 @@ class FleetSettings(_Settings):
 
 
 class StackSettings(_Settings):
+    """The whole of it. `console`: CloudFront serves the console and the API; locally the front door does."""
+
     stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")]
@@ -225,6 +227,7 @@ class StackSettings(_Settings):
     queues: QueueSettings
     functions: FunctionSettings
     api: ApiSettings
+    console: bool
     events: EventSettings
     scaling: ScalingSettings
     fleet: FleetSettings
