@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { $api, api, body, type Schemas, type State, type Video } from "@/api/client";
 import { asApiError } from "@/api/errors";
 
@@ -27,6 +28,15 @@ export const useVideo = (videoId: string, initial?: Video, enabled = true) =>
       refetchInterval: (query) => (asApiError(query.state.error).status === 404 ? false : nextLookMs(query.state.data)),
     },
   );
+
+/** A listed video as it was last seen by itself: a list does not follow what it shows. */
+export const useLatest = () => {
+  const client = useQueryClient();
+  return (listed: Video): Video => {
+    const init = { params: { path: { video_id: listed.id } } };
+    return client.getQueryData<Video>($api.queryOptions("get", "/v1/videos/{video_id}", init).queryKey) ?? listed;
+  };
+};
 
 const signed = (videoId: string, variant: Variant) =>
   ({

@@ -2,6 +2,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { Images, RefreshCw } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useLatest } from "@/api/queries";
 import { Problem } from "@/components/problem";
 import { Button } from "@/components/ui/button";
 import { Empty, Page, Skeleton } from "@/components/ui/display";
@@ -19,6 +20,7 @@ export const GalleryPage = () => {
   const gallery = useGallery(filters);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const { videos } = gallery;
+  const latest = useLatest();
   const filtered = Object.keys(filters).length > 0;
   const toggle = (id: string, on: boolean) => {
     const next = new Set(selected);
@@ -68,7 +70,7 @@ export const GalleryPage = () => {
       )}
       {selected.size > 0 && (
         <SelectionBar
-          videos={videos.filter(({ id }) => selected.has(id))}
+          videos={videos.filter(({ id }) => selected.has(id)).map(latest)}
           onAll={() => setSelected(new Set(videos.map(({ id }) => id)))}
           onNone={() => setSelected(new Set())}
           onGone={gallery.forget}
