@@ -64,6 +64,6 @@ export const useCharacters = () =>
     { params: { query: { limit: 100 } } },
     {
       refetchInterval: ({ state }) =>
-        state.data?.data.some(({ status }) => status === "queued" || status === "training") ? 5_000 : false,
+        state.data?.data.some(({ status }) => status !== "ready" && status !== "failed") ? 5_000 : false,
     },
   );

@@ -16,7 +16,7 @@ CHROMIUM = os.environ.get("REVALIDA_CHROMIUM", "/usr/bin/chromium")
 AXE = Path(__file__).parents[3] / "console" / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
-WAIT_MS = 60_000  # the machine may be busy; what is waited for is said by what is expected, not by this
+WAIT_MS = 90_000  # the machine may be busy; what is waited for is said by what is expected, not by this
 
 _FLAGS = [
     "--no-sandbox",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,9 @@ PLAYS = "video => new Promise(done => { video.ontimeupdate = () => done(video.cu
 def test_given_a_key_and_a_prompt_when_sent_then_the_video_plays_and_its_file_decodes(
     visitor: Callable[..., Visit], studio: Studio, tmp_path: Path
 ) -> None:
-    client = studio.openai()
+    client, word = studio.openai(), secrets.token_hex(4)
     extra = {"num_frames": 17, "num_inference_steps": 1}
-    other = client.videos.create(model="wan-mini", prompt="um quadrado azul", size="128x128", extra_body=extra)
+    other = client.videos.create(model="wan-mini", prompt=f"um quadrado azul {word}", size="128x128", extra_body=extra)
     guest = visitor(signed_in=False, locale="pt-BR")
     page = guest.open("/")
     page.get_by_label("Chave da API").fill("sk-not-a-key")
@@ -30,7 +31,7 @@ def test_given_a_key_and_a_prompt_when_sent_then_the_video_plays_and_its_file_de
     page.get_by_label("Chave da API").fill(studio.api_key)
     page.get_by_role("button", name="Entrar").click()
 
-    page.get_by_label("Prompt", exact=True).fill("Um círculo vermelho se move para a direita em um fundo azul")
+    page.get_by_label("Prompt", exact=True).fill(f"Um círculo vermelho se move para a direita {word}")
     page.get_by_role("radio", name="Wan mini", exact=True).click()
     for name in ("Duração", "Passos de denoising"):
         page.get_by_role("slider", name=name).press("Home")
@@ -57,7 +58,7 @@ def test_given_a_key_and_a_prompt_when_sent_then_the_video_plays_and_its_file_de
     expect(card.locator("img").last).to_have_js_property("complete", True)
     card.hover()
     expect(card.get_by_test_id("spritesheet")).to_be_visible()
-    page.get_by_role("searchbox").fill("azul")
+    page.get_by_role("searchbox").fill(word)
     page.get_by_label("Estado").select_option("completed")
     expect(page.get_by_role("article")).to_have_count(2)
     for number in range(2):

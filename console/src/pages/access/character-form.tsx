@@ -2,14 +2,15 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ImageUp, X } from "lucide-react";
 import { type FormEvent, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, body } from "@/api/client";
+import { api, body, type Schemas } from "@/api/client";
 import { asApiError } from "@/api/errors";
 import { useModels } from "@/api/queries";
 import { IMAGE_TYPES, upload } from "@/api/uploads";
 import { DropArea } from "@/components/drop-area";
 import { Problem } from "@/components/problem";
 import { Button } from "@/components/ui/button";
-import { Field, Input, Select } from "@/components/ui/field";
+import { Field, Input, Select, Textarea } from "@/components/ui/field";
+import { Segments } from "@/components/ui/inputs";
 import { eachOf } from "@/lib/each-of";
 
 const VIDEO_TYPES = { "video/mp4": [".mp4"], "video/quicktime": [".mov"] };
@@ -21,20 +22,25 @@ export const CharacterForm = ({ onDone }: { onDone: () => void }) => {
   const models = useModels().data?.data.filter((model) => model.supports_lora) ?? [];
   const [name, setName] = useState("");
   const [model, setModel] = useState("");
+  const [trigger, setTrigger] = useState("");
+  const [source, setSource] = useState<"files" | "words">("files");
+  const [description, setDescription] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
   const video = files.find((file) => file.type.startsWith("video/"));
   const images = files.filter((file) => file.type.startsWith("image/"));
+  const make = async (material: Partial<Schemas["CharacterBody"]>) => {
+    const named = { name: name.trim(), ...(model ? { model } : {}), ...(trigger.trim() ? { trigger: trigger.trim() } : {}) };
+    return body(await api.POST("/v1/videos/characters", { body: { ...named, ...material } }));
+  };
   const making = useMutation({
     meta: { shown: true },
     mutationFn: async () => {
       const sent: string[] = [];
+      if (source === "words") return make({ description: description.trim() });
       await eachOf(video ? [video] : images, 4, async (file, index) => {
         sent[index] = await upload(file);
       });
-      const material = video ? { video: sent[0] ?? "" } : { images: sent };
-      return body(
-        await api.POST("/v1/videos/characters", { body: { name: name.trim(), ...material, ...(model ? { model } : {}) } }),
-      );
+      return make(video ? { video: sent[0] ?? "" } : { images: sent });
     },
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ["get", "/v1/videos/characters"] });
@@ -65,6 +71,34 @@ export const CharacterForm = ({ onDone }: { onDone: () => void }) => {
           </Select>
         )}
       </Field>
+      <Field label={t("characters.trigger")} hint={t("characters.triggerHint")} error={error?.param === "trigger" ? error.message : null}>
+        {(control) => (
+          <Input {...control} maxLength={60} value={trigger} onChange={(event) => setTrigger(event.target.value)} />
+        )}
+      </Field>
+      <Segments
+        label={t("characters.from")}
+        value={source}
+        onChange={setSource}
+        choices={[
+          { value: "files", label: t("characters.fromFiles") },
+          { value: "words", label: t("characters.fromWords") },
+        ]}
+        className="justify-self-start"
+      />
+      {source === "words" && (
+        <Field label={t("characters.description")} hint={t("characters.descriptionHint")}>
+          {(control) => (
+            <Textarea
+              {...control}
+              maxLength={800}
+              value={description}
+              onChange={(event) => setDescription(event.target.value)}
+            />
+          )}
+        </Field>
+      )}
+      {source === "files" && (
       <DropArea
         accept={{ ...IMAGE_TYPES, ...VIDEO_TYPES }}
         multiple
@@ -74,15 +108,16 @@ export const CharacterForm = ({ onDone }: { onDone: () => void }) => {
         className="py-6"
         onFiles={(dropped) => setFiles([...files, ...dropped])}
       />
-      {files.length > 0 && (
+      )}
+      {source === "files" && files.length > 0 && (
         <ul className="grid grid-cols-5 gap-2">
           {files.map((file, index) => (
             <Preview key={`${file.name}${index}`} file={file} onRemove={() => setFiles(files.filter((each) => each !== file))} />
           ))}
         </ul>
       )}
-      {error && error.param !== "name" && error.param !== "model" && <Problem error={error} />}
-      <Button type="submit" look="primary" disabled={!name.trim() || files.length === 0 || making.isPending}>
+      {error && !["name", "model", "trigger"].includes(error.param ?? "") && <Problem error={error} />}
+      <Button type="submit" look="primary" disabled={!name.trim() || (source === "files" ? files.length === 0 : !description.trim()) || making.isPending}>
         {making.isPending ? t("create.image.sending") : t("characters.make")}
       </Button>
     </form>

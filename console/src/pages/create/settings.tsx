@@ -118,7 +118,7 @@ export const Settings = ({ draft, model, errorAt, onChange }: Props) => {
 
 const Characters = ({ draft, model, onChange }: Omit<Props, "errorAt">) => {
   const { t } = useTranslation();
-  const ready = useCharacters().data?.data.filter((each) => each.status === "ready" && each.model === model.id) ?? [];
+  const ready = useCharacters().data?.data.filter((each) => each.lora !== null && each.model === model.id) ?? [];
   const toggle = (id: string, on: boolean) =>
     onChange({ characters: on ? [...draft.characters, id] : draft.characters.filter((each) => each !== id) });
   return (
@@ -134,12 +134,12 @@ const Characters = ({ draft, model, onChange }: Omit<Props, "errorAt">) => {
         </p>
       )}
       <div className="grid gap-2">
-        {ready.map((each) => (
+        {ready.map(({ lora, ...each }) => (
           <div key={each.id} className="flex items-center gap-2 text-sm">
             <Checkbox
               label={each.name}
-              checked={draft.characters.includes(each.id)}
-              onChange={(on) => toggle(each.id, on)}
+              checked={lora !== null && draft.characters.includes(lora)}
+              onChange={(on) => lora !== null && toggle(lora, on)}
             />
             <span aria-hidden>{each.name}</span>
           </div>

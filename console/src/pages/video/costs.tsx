@@ -3,8 +3,8 @@ import type { Video } from "@/api/client";
 import { Card, CardTitle } from "@/components/ui/display";
 import { percent, span, usd } from "@/lib/format";
 
-const SHADES = ["bg-accent", "bg-info", "bg-good", "bg-warn", "bg-bad", "bg-control"];
-const ORDER = ["load", "encode", "denoise", "decode", "encode_video", "upload"] as const;
+const SHADES = ["bg-accent", "bg-info", "bg-good", "bg-warn", "bg-bad", "bg-control", "bg-quiet"];
+const ORDER = ["load", "encode", "train", "denoise", "decode", "encode_video", "upload"] as const;
 type Phase = (typeof ORDER)[number];
 const isPhase = (name: string): name is Phase => (ORDER as readonly string[]).includes(name);
 
