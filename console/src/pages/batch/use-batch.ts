@@ -54,11 +54,11 @@ export const useBatch = () => {
     change({ stage: "sending" });
     await eachOf(batch.entries, AT_ONCE, async ({ row, quote, video }, at) => {
       if (!quote || quote.feasible === false || video) return;
-      const header = { "Idempotency-Key": `batch-${batch.digest}-${row.line}` };
-      const entry = await outcome(async () => ({
-        video: body(await api.POST("/v1/videos", { ...sent(row), params: { header } })),
-      }));
-      change({ at, entry });
+      const key = `batch-${batch.digest}-${row.line}`;
+      const entry = await outcome(() => post(row, key));
+      // What was made of this row before and then deleted is made anew.
+      const gone = entry.error?.code === "video_deleted";
+      change({ at, entry: gone ? await outcome(() => post(row, `${key}-${Date.now()}`)) : entry });
     });
     change({ stage: "sent" });
     void client.invalidateQueries({ queryKey: ["get", "/v1/videos"] });
@@ -89,6 +89,10 @@ export const useBatch = () => {
   };
   return { ...batch, check, submit, reset };
 };
+
+const post = async (row: Row, key: string): Promise<Partial<Entry>> => ({
+  video: body(await api.POST("/v1/videos", { ...sent(row), params: { header: { "Idempotency-Key": key } } })),
+});
 
 /** What came of a call; a key's rate limit is waited for, as often as it says so. */
 const outcome = async (call: () => Promise<Partial<Entry>>): Promise<Partial<Entry>> => {
