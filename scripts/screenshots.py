@@ -49,13 +49,14 @@ def opened(browser: Browser, stack: dict[str, str], *, dark: bool = False, phone
     )
     account = json.dumps([{"name": "Meu estúdio", "key": stack["api_key"], "remembered": False}])
     context.add_init_script(f"sessionStorage['revalida.accounts'] ??= '{account}'")
+    context.set_default_timeout(90_000)
     return context.new_page()
 
 
 def settled(page: Page, url: str) -> None:
     page.goto(url)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.locator(".waiting")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".waiting")).to_have_count(0, timeout=90_000)
 
 
 def take(page: Page, name: str) -> None:
@@ -95,6 +96,7 @@ def main() -> None:
     base = stack["console"]
     httpx.get(base, trust_env=False).raise_for_status()
     FOLDER.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=90_000)
     newest, *_ = videos(stack)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
