@@ -67,6 +67,7 @@ def again(model: "VideoModel", *, seed: int) -> Laps:
         fps=16,
         num_inference_steps=default.num_inference_steps,
         guidance_scale=default.guidance_scale,
+        guidance_scale_2=default.guidance_scale_2,
         seed=seed,
     )
     watch = Stopwatch()
