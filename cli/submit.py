@@ -55,7 +55,6 @@ def submit(
     shot: request.Shots = None,
     continuity: request.Join = None,
     lora: request.Loras = None,
-    tier: request.Numerics = None,
     priority: request.Urgency = None,
     deadline: request.Deadline = None,
     metadata: request.Metadata = None,
@@ -168,7 +167,7 @@ def _fields(options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 _NO_OPTIONS = dict.fromkeys(
     (
         *("model", "negative", "size", "seconds", "frames", "fps", "seed", "steps", "guidance", "guidance_2"),
-        *("continuity", "tier", "priority", "deadline", "image", "shot", "lora", "metadata"),
+        *("continuity", "priority", "deadline", "image", "shot", "lora", "metadata"),
         *("codec", "upscale", "interpolate"),
     )
 )

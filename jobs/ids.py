@@ -8,6 +8,9 @@ CHARACTER_PREFIX = "character_"
 JOB_ID_PATTERN = rf"^video_{_ULID}$"
 UPLOAD_ID_PATTERN = rf"^{UPLOAD_PREFIX}{_ULID}$"
 CHARACTER_ID_PATTERN = rf"^{CHARACTER_PREFIX}{_ULID}$"
+# Keys of before they had ids are named by their hash.
+KEY_ID_PATTERN = r"^key_[0-9A-Za-z]{26}$"
+WEBHOOK_ID_PATTERN = rf"^whe_{_ULID}$"
 _JOB_ID = re.compile(JOB_ID_PATTERN)
 _UPLOAD_ID = re.compile(UPLOAD_ID_PATTERN)
 _CHARACTER_ID = re.compile(CHARACTER_ID_PATTERN)

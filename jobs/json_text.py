@@ -3,6 +3,8 @@
 import json
 from typing import Any, NoReturn
 
+MAX_WHOLE = 2**53  # above it, a double does not tell one whole number from the next
+
 
 class NotJson(Exception):
     """The text is no JSON; `line` counts from 1."""
@@ -16,7 +18,13 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _number(text: str) -> int | float:
+    # JSON has one kind of number: 33.0 is as good a count of frames as 33.
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < MAX_WHOLE else value
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number)
 
 
 def decode_json(text: str) -> Any:

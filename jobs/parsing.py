@@ -63,7 +63,7 @@ def request_error(error: ValidationError) -> RequestError:
     message = {
         "missing": f"Missing required parameter: '{param}'.",
         "extra_forbidden": f"Unknown parameter: '{param}'.",
-    }.get(kind, f"Invalid '{param}': {first['msg']}.")
+    }.get(kind, f"Invalid {repr(param) if param else 'request'}: {first['msg'].removeprefix('Value error, ')}.")
     return RequestError(message, param=param or None, code=code)
 
 

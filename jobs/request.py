@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from jobs.webhooks.types import DEFAULT_TYPES, NamedType, WebhookType, is_secret
+from jobs.webhooks.types import DEFAULT_TYPES, SECRET_PATTERN, NamedType, WebhookType, is_secret
 
 MAX_TEXT_CHARS = 20_000  # of any one text, whatever the model allows: a job record must fit DynamoDB's 400 KB item
 MAX_SHOTS = 50
@@ -22,14 +22,11 @@ FACTORS = (1, 2, 4)  # what models.output multiplies sides and frame rate by
 Codec = Literal["h264", "h265", "prores"]  # those of models.output, which a Lambda does not load; a test compares
 Continuity = Literal["cut", "chain"]
 Priority = Literal["low", "normal", "high"]
-Tier = Literal["exact", "fast"]  # as models.placement has them
 
 
 def _representable(value: float) -> float:
-    # DynamoDB's numbers go down to 1e-130; nobody means anything by these.
-    if value != 0 and abs(value) < 1e-6:
-        raise ValueError("must be 0 or at least 0.000001 in size")
-    return value
+    # DynamoDB's numbers go down to 1e-130, doubles to 5e-324; what lies between is 0 to every model.
+    return 0.0 if abs(value) < 1e-100 else value
 
 
 def _offered(factor: int) -> int:
@@ -38,6 +35,8 @@ def _offered(factor: int) -> int:
     return factor
 
 
+_SecondsText = Annotated[str, Field(json_schema_extra={"pattern": r"^[0-9]{1,6}(\.[0-9]{1,6})?$"})]
+_SecondsNumber = Annotated[float, Field(json_schema_extra={"exclusiveMinimum": 0, "maximum": 86_400})]
 _Factor = Annotated[int, AfterValidator(_offered), Field(json_schema_extra={"enum": list(FACTORS)})]
 _Number = Annotated[float, AfterValidator(_representable), Field(allow_inf_nan=False)]
 
@@ -120,8 +119,10 @@ def _strong(secret: str) -> str:
 class RequestWebhook(_Strict):
     """A URL that is told of this one video, signed (Standard Webhooks) by the caller's own secret."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
-    secret: Annotated[str, Field(max_length=100, repr=False), AfterValidator(_strong)]
+    url: Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra={"format": "uri"})]
+    secret: Annotated[
+        str, Field(max_length=100, repr=False, json_schema_extra={"pattern": SECRET_PATTERN}), AfterValidator(_strong)
+    ]
     event_types: Annotated[list[NamedType], Field(min_length=1, max_length=len(WebhookType))] = list(DEFAULT_TYPES)
 
 
@@ -132,16 +133,14 @@ Metadata = Annotated[
 
 
 class RequestBody(_Strict):
-    """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed.
-
-    `tier`: `exact` computes in bfloat16 as published, `fast` with quantised weights; left out: the deployment's."""
+    """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed."""
 
     model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
     shots: Annotated[list[ShotBody], Field(min_length=1, max_length=MAX_SHOTS)] | None = None
     continuity: Continuity = "cut"
     negative_prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
-    seconds: str | float | None = None
+    seconds: _SecondsText | _SecondsNumber | None = None
     num_frames: Annotated[int, Field(gt=0)] | None = None
     size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")] | None = None
     fps: Annotated[int, Field(gt=0, le=240)] | None = None
@@ -152,7 +151,6 @@ class RequestBody(_Strict):
     image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
     input_reference: InputReference | None = None
     loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None
-    tier: Tier | None = None
     priority: Priority = "normal"
     deadline: Annotated[int, Field(gt=0, le=2**40)] | None = None
     metadata: Metadata | None = None
@@ -204,7 +202,6 @@ class VideoRequest(BaseModel):
     image: str | None = None
     video: SourceVideo | None = None
     loras: tuple[Lora, ...] = ()
-    tier: Tier | None = None
     priority: Priority = "normal"
     deadline: int | None = None
     metadata: dict[str, str] = Field(default_factory=dict)

@@ -17,7 +17,9 @@ def plan_shots(spec: ModelSpec, body: RequestBody, num_frames: int | None) -> tu
     """The request's frame count and its shots. Raises RequestError or SpecViolation, with the nearest that is right."""
     if body.shots is None:
         if body.continuity != "cut":
-            raise RequestError("'continuity' is for requests with shots.", param="continuity", code="invalid_value")
+            raise RequestError(
+                "'continuity' is for requests with shots.", param="continuity", code="continuity_not_supported"
+            )
         return _checked(spec, num_frames), ()
     catalog.check_shots(spec, len(body.shots))
     if spec.multi_shot == "native":
@@ -46,12 +48,14 @@ def _native(
 ) -> tuple[int, tuple[ShotBody, ...]]:
     if body.continuity != "cut":
         message = f"{spec.id} makes all shots at once: 'continuity' can only be 'cut'."
-        raise RequestError(message, param="continuity", code="invalid_value")
+        raise RequestError(message, param="continuity", code="continuity_not_supported")
     given = [shot.num_frames for shot in shots if shot.num_frames is not None]
     if not given:
         return _checked(spec, num_frames), tuple(shots)
     if len(given) != len(shots):
-        raise RequestError("Either every shot gives 'num_frames' or none does.", param="shots", code="invalid_value")
+        raise RequestError(
+            "Either every shot gives 'num_frames' or none does.", param="shots", code="invalid_num_frames"
+        )
     total = sum(given) if num_frames is None else num_frames
     if sum(given) != total:
         message = f"The shots have {sum(given)} frames together, and the video {total}."

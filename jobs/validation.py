@@ -77,7 +77,6 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         image=image,
         video=video,
         loras=_loras(body),
-        tier=body.tier,
         priority=body.priority,
         deadline=body.deadline,
         metadata=body.metadata or {},
@@ -97,7 +96,9 @@ def _guidance(spec: ModelSpec, guidance_scale: float) -> float:
 
 def _check_inputs(spec: ModelSpec, body: RequestBody, now: float) -> None:
     if body.guidance_scale_2 is not None and spec.default.guidance_scale_2 is None:
-        raise RequestError(f"{spec.id} has one expert only.", param="guidance_scale_2", code="invalid_value")
+        raise RequestError(
+            f"{spec.id} has one expert only.", param="guidance_scale_2", code="guidance_scale_2_not_supported"
+        )
     if body.negative_prompt:
         if not spec.supports_negative_prompt:
             message = f"{spec.id} takes no negative prompt."
@@ -116,7 +117,7 @@ def _image(body: RequestBody, derived: Derivation | None) -> str | None:
         return given
     if given is not None and derived.video is not None:
         message = "The input image is a frame of the video here; give no other."
-        raise RequestError(message, param="image", code="invalid_value")
+        raise RequestError(message, param="image", code="image_given_twice")
     return derived.image if given is None else given
 
 
@@ -126,7 +127,7 @@ def given_image(body: RequestBody) -> str | None:
     given = [body.image] if reference is None else [body.image, reference.image_url, reference.file_id]
     images = [image for image in given if image is not None]
     if len(images) > 1:
-        raise RequestError("Give one input image only.", param="image", code="invalid_value")
+        raise RequestError("Give one input image only.", param="image", code="image_given_twice")
     return images[0] if images else None
 
 
@@ -176,15 +177,19 @@ def _num_frames(spec: ModelSpec, body: RequestBody, fps: int) -> int | None:
     wanted = catalog.frames_for_seconds(spec, _seconds(body.seconds), fps)
     if body.num_frames is not None and body.num_frames != wanted:
         message = f"'seconds' means {wanted} frames at {fps} fps, and 'num_frames' is {body.num_frames}: leave one out."
-        raise RequestError(message, param="num_frames", code="invalid_value")
+        raise RequestError(message, param="num_frames", code="length_given_twice")
     return wanted
 
 
 def _seconds(value: str | float) -> float:
     if isinstance(value, str):
         if not _DECIMAL.match(value.strip()):
-            raise RequestError(f"Invalid 'seconds': '{shown(value)}' is no number of seconds.", param="seconds")
+            raise RequestError(
+                f"Invalid 'seconds': '{shown(value)}' is no number of seconds.", param="seconds", code="invalid_seconds"
+            )
         value = float(value)
     if not 0 < value <= 86_400:
-        raise RequestError("Invalid 'seconds': must be above 0 and at most 86400.", param="seconds")
+        raise RequestError(
+            "Invalid 'seconds': must be above 0 and at most 86400.", param="seconds", code="invalid_seconds"
+        )
     return value

@@ -39,6 +39,12 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
+# The same for who reads the schema: base64 of 24 to 64 bytes, in whole groups of four characters.
+_FOUR = "[A-Za-z0-9+/]{4}"
+_REST = "[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}="
+SECRET_PATTERN = f"^whsec_(({_FOUR}){{8,21}}|({_FOUR}){{8,20}}({_REST})|({_FOUR}){{21}}[A-Za-z0-9+/]{{2}}==)$"
+
+
 def is_secret(text: str) -> bool:
     """Whether a caller's own secret has the form and the strength of one."""
     try:

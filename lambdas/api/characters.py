@@ -66,6 +66,7 @@ def list_images(event: HttpEvent, character_id: str) -> Response[str]:
 def review_images(event: HttpEvent, character_id: str) -> Response[str]:
     """Accept or reject generated pictures."""
     owner = owner_of(event)
+    services.characters().get(character_id, owner=owner)
     body = read_model(event, ReviewBody)
     character = services.casting().review(character_id, accept=body.accept, reject=body.reject, owner=owner)
     return answer(picture_views(character, _job_of).model_dump(mode="json"))
@@ -74,6 +75,7 @@ def review_images(event: HttpEvent, character_id: str) -> Response[str]:
 def train_character(event: HttpEvent, character_id: str) -> Response[str]:
     """Begin its first training after a review, or its next version."""
     owner = owner_of(event)
+    services.characters().get(character_id, owner=owner)
     body = read_model(event, TrainingBody)
     return _shown(services.casting().train(character_id, body, owner=owner, payer=caller()))
 

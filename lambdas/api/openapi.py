@@ -25,7 +25,9 @@ from jobs.training import TrainingBody
 from jobs.uploads import UploadBody, UploadView
 from jobs.view import VideoView
 from lambdas.api.openapi_admin import BODIES, SHOWN, whole
+from lambdas.api.openapi_forms import any_of, form_schema, one_of
 from lambdas.api.query import DEFAULT_LIMIT, MAX_HISTORY_H, MAX_LIMIT, MAX_SEARCH_CHARS
+from lambdas.api.refusals import table
 from lambdas.api.views import (
     ContentView,
     ErrorView,
@@ -38,6 +40,7 @@ from lambdas.api.views import (
     VideoListView,
 )
 
+MODEL_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 PATH = Path(__file__).parents[2] / "docs" / "openapi.json"
 _SHOWN: tuple[type[BaseModel], ...] = (
     CharacterDeletedView,
@@ -66,6 +69,11 @@ _BODIES: tuple[type[BaseModel], ...] = (
     TrainingBody,
     UploadBody,
 )
+_ABOUT = """The OpenAI Videos dialect, and what it lacks: cancel, quotes, ETA, cost, multi-shot.
+
+Errors are always `{"error": {message, type, param, code}}`; `param` names the field, and `code` is one of these:
+
+"""
 _ERRORS = {
     400: "Bad request; `param` names the field",
     401: "No API key, or not a valid one",
@@ -91,7 +99,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Revalida Video",
             "version": "1",
-            "description": "The OpenAI Videos dialect, and what it lacks: cancel, quotes, ETA, cost, multi-shot.",
+            "description": _ABOUT + table(),
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
@@ -106,12 +114,24 @@ def document() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     return {
         "/v1/videos": {
-            "post": _operation("createVideo", "Make a video", VideoView, errors=(400, 401, 422, 429), body=RequestBody),
+            "post": _operation(
+                "createVideo",
+                "Make a video",
+                VideoView,
+                errors=(400, 401, 422, 429),
+                body=RequestBody,
+                needs=any_of("prompt", "shots"),
+            ),
             "get": _operation("listVideos", "List videos", VideoListView, errors=(400, 401), parameters=_list_query()),
         },
         "/v1/videos/estimate": {
             "post": _operation(
-                "estimateVideo", "What it would take and cost", EstimateView, (400, 401), body=RequestBody
+                "estimateVideo",
+                "What it would take and cost",
+                EstimateView,
+                (400, 401),
+                body=RequestBody,
+                needs=any_of("prompt", "shots"),
             )
         },
         "/v1/videos/characters": {
@@ -131,11 +151,23 @@ def _paths() -> dict[str, Any]:
         },
         **_character_paths(),
         "/v1/uploads": {
-            "post": _taken("createUpload", "Where to put a large input", UploadView, UploadBody, (400, 401))
+            "post": _taken(
+                "createUpload",
+                "Where to put a large input",
+                UploadView,
+                UploadBody,
+                (400, 401),
+                needs=one_of("mime_type", "content_type"),
+            )
         },
         "/v1/videos/edits": {"post": _from_video("editVideo", "A new video from another's first frame", EditBody)},
         "/v1/videos/extensions": {
-            "post": _from_video("extendVideo", "A video and what comes after it, as one", EditBody)
+            "post": _from_video(
+                "extendVideo",
+                "A video and what comes after it, as one",
+                EditBody,
+                needs=any_of("seconds", "num_frames"),
+            )
         },
         "/v1/videos/{video_id}/remix": {
             "post": _from_video("remixVideo", "The same video by another prompt", RemixBody, [_video_id()])
@@ -150,7 +182,7 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/models": {"get": _operation("listModels", "The catalog", ModelListView, (401,))},
         "/v1/models/{model_id}": {
-            "get": _operation("retrieveModel", "One model", ModelView, (401, 404), [_parameter("model_id", "path")])
+            "get": _operation("retrieveModel", "One model", ModelView, (401, 404), [_model_id()])
         },
         "/v1/fleet": {"get": _operation("fleet", "Instances and backlog", FleetView, (401,))},
         "/v1/fleet/history": {
@@ -223,6 +255,7 @@ def _operation(
     parameters: list[dict[str, Any]] | None = None,
     *,
     body: type[BaseModel] | None = None,
+    needs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": name,
@@ -233,14 +266,19 @@ def _operation(
         operation["parameters"] = list(parameters)
     if body:
         operation["parameters"] = [*operation.get("parameters", []), _idempotency_key(), _prefer()]
-        operation["requestBody"] = _request_body(body)
+        operation["requestBody"] = _request_body(body, needs)
     return operation
 
 
 def _from_video(
-    name: str, summary: str, body: type[BaseModel], parameters: list[dict[str, Any]] | None = None
+    name: str,
+    summary: str,
+    body: type[BaseModel],
+    parameters: list[dict[str, Any]] | None = None,
+    *,
+    needs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    return _operation(name, summary, VideoView, (400, 401, 404, 422, 429), parameters, body=body)
+    return _operation(name, summary, VideoView, (400, 401, 404, 422, 429), parameters, body=body, needs=needs)
 
 
 def _taken(
@@ -250,19 +288,19 @@ def _taken(
     body: type[BaseModel],
     errors: tuple[int, ...],
     parameters: list[dict[str, Any]] | None = None,
+    *,
+    needs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """An operation that makes something other than a video: there is nothing to wait for."""
-    return {**_operation(name, summary, shown, errors, parameters), "requestBody": _request_body(body)}
+    return {**_operation(name, summary, shown, errors, parameters), "requestBody": _request_body(body, needs)}
 
 
-def _request_body(body: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
-    form = {
-        "type": "object",
-        "description": f"The fields of {body.__name__} as texts, bracketed where nested (`loras[][name]`), or as JSON; "
-        "`input_reference`, `image` and `video` may be files.",
-        "properties": {"prompt": {"type": "string"}, "input_reference": {"type": "string"}},
-    }
+def _request_body(body: type[BaseModel], needs: dict[str, Any] | None = None) -> dict[str, Any]:
+    """As JSON and as a form. `needs` is what must be there beside what the fields say: one of two, mostly."""
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{body.__name__}"}
+    form = form_schema(body)
+    if needs is not None:
+        schema, form = {"allOf": [schema, needs]}, {"allOf": [form, needs]}
     return {
         "required": True,
         "content": {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}},
@@ -304,7 +342,7 @@ def _character_query() -> list[dict[str, Any]]:
 
 
 def _character_id() -> list[dict[str, Any]]:
-    return [_parameter("character_id", "path")]
+    return [_parameter("character_id", "path", {"type": "string", "pattern": CHARACTER_ID_PATTERN})]
 
 
 def _list_query() -> list[dict[str, Any]]:
@@ -324,7 +362,11 @@ def _hours() -> dict[str, Any]:
 
 
 def _video_id() -> dict[str, Any]:
-    return _parameter("video_id", "path")
+    return _parameter("video_id", "path", {"type": "string", "pattern": JOB_ID_PATTERN})
+
+
+def _model_id() -> dict[str, Any]:
+    return _parameter("model_id", "path", {"type": "string", "pattern": MODEL_ID_PATTERN})
 
 
 def _idempotency_key() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from jobs.ids import KEY_ID_PATTERN, WEBHOOK_ID_PATTERN
 from jobs.webhooks.endpoint import RotateBody, TestBody, WebhookBody, WebhookUpdate
 from lambdas.api.key_views import AuditView, KeyBody, KeyListView, KeyUpdate, KeyView
 from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT
@@ -46,9 +47,18 @@ def whole(paths: dict[str, Any]) -> dict[str, Any]:
     found = {**paths, **webhooks, **_keys()}
     for path, operations in found.items():
         for operation in operations.values():
+            operation["tags"] = [_group(path)]
             if "security" not in operation:
                 _add_common(operation, charged=path in _CHARGED and "requestBody" in operation)
     return found
+
+
+def _group(path: str) -> str:
+    """What the operation is about, as pages and generated clients sort them."""
+    part = path.split("/")[2]
+    if path.startswith("/v1/videos/characters"):
+        return "characters"
+    return {"openapi.json": "about", "docs": "about"}.get(part, "webhooks" if part.startswith("webhook") else part)
 
 
 def _add_common(operation: dict[str, Any], *, charged: bool) -> None:
@@ -60,7 +70,7 @@ def _add_common(operation: dict[str, Any], *, charged: bool) -> None:
 
 
 def _keys() -> dict[str, Any]:
-    one = [_parameter("key_id", "path")]
+    one = [_parameter("key_id", "path", {"type": "string", "pattern": KEY_ID_PATTERN})]
     return {
         "/v1/keys": {
             "post": _operation("createKey", "Make an API key", KeyView, (400,), body=KeyBody),
@@ -77,7 +87,7 @@ def _keys() -> dict[str, Any]:
 
 def _webhooks(base: str, suffix: str) -> dict[str, Any]:
     """The same operations stand under two paths: ours, and the one that the openai SDK has."""
-    one = [_parameter("webhook_id", "path")]
+    one = [_parameter("webhook_id", "path", {"type": "string", "pattern": WEBHOOK_ID_PATTERN})]
     return {
         base: {
             "post": _operation(f"createWebhook{suffix}", "Tell a URL", WebhookView, (400, 429), body=WebhookBody),

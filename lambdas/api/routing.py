@@ -4,8 +4,11 @@ from collections.abc import Callable
 from importlib import import_module
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from lambdas.api.routes import ROUTES, Route
+
+_WITHOUT_PARAMETERS = {route.path for route in ROUTES if "<" not in route.path}
 
 
 def add_routes(app: APIGatewayHttpResolver) -> None:
@@ -25,6 +28,8 @@ def _answering(app: APIGatewayHttpResolver, route: Route) -> Callable[..., Respo
     module, _, name = route.function.partition(".")
 
     def call(**parameters: str) -> Response[str]:
+        if parameters and app.current_event.path in _WITHOUT_PARAMETERS:
+            raise NotFoundError(app.current_event.path)  # GET /v1/videos/edits: `edits` is no video's id
         function: Callable[..., Response[str]] = getattr(import_module(f"lambdas.api.{module}"), name)
         return function(app.current_event, **parameters)
 

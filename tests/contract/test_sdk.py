@@ -14,6 +14,8 @@ from PIL import Image
 
 from jobs.errors import WriteContention
 from jobs.job import JobError
+from jobs.keys import Scope
+from jobs.limits import Limits
 from lambdas import services
 from tests.contract.conftest import FILM, Studio, jpeg
 from tests.unit.jobs.made import queued
@@ -141,6 +143,11 @@ def test_given_a_queue_then_the_poll_header_follows_the_eta(client: openai.OpenA
     etas = [answer.parse().model_dump()["eta_seconds"] for answer in answers]
     assert etas[0] < etas[1]
     assert 500 <= waits[0] <= waits[1] <= 15_000
+    # Twenty questions on the way; the view shows whole seconds of the same forecast.
+    assert [abs(wait - min(15_000, max(500, 50 * eta))) <= 50 for wait, eta in zip(waits, etas, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_given_a_deleted_video_then_it_and_its_files_are_gone(studio: Studio, client: openai.OpenAI) -> None:
@@ -284,6 +291,34 @@ def test_given_too_many_changes_at_once_then_a_rate_limit_error(
     monkeypatch.setattr(services.store(), "cancel", contended)
     with pytest.raises(openai.RateLimitError):
         client.with_options(max_retries=0).post(f"/videos/{video.id}/cancel", cast_to=object)
+
+
+def limited(studio: Studio, *scopes: Scope, **limits: Any) -> openai.OpenAI:
+    """A client whose key has limits, and which repeats nothing."""
+    key, _ = services.keys().add(owner="limited", name="sdk", scopes=scopes, limits=Limits(**limits))
+    return openai.OpenAI(base_url=studio.base_url, api_key=key, max_retries=0)
+
+
+def test_given_a_keys_rate_then_the_sdks_rate_limit_error_says_when_to_come_again(studio: Studio) -> None:
+    client = limited(studio, Scope.READ, requests_per_minute=1)
+    with pytest.raises(openai.RateLimitError) as refused:
+        _ = [client.models.list() for _ in range(3)]  # the first may fall into another minute
+
+    assert refused.value.code == "requests_per_minute_reached"
+    assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
+
+
+def test_given_a_key_that_may_not_or_cannot_pay_then_the_sdk_does_not_repeat_it(studio: Studio) -> None:
+    client = limited(studio, Scope.SUBMIT, max_concurrent_jobs=1)
+    client.videos.create(**GOOD)
+
+    with pytest.raises(openai.PermissionDeniedError) as forbidden:
+        limited(studio, Scope.READ).videos.create(**GOOD)
+    with pytest.raises(openai.RateLimitError) as busy:
+        client.videos.create(**GOOD)
+
+    assert forbidden.value.code == "insufficient_scope"
+    assert (busy.value.code, "may have 1 at once" in busy.value.message) == ("max_concurrent_jobs_reached", True)
 
 
 def test_given_a_key_used_for_another_request_then_it_is_not_repeated(client: openai.OpenAI) -> None:

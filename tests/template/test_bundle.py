@@ -54,6 +54,7 @@ def test_given_the_bundle_when_read_then_neither_models_nor_agent_nor_tests_are_
         "catalog",
         "estimate",
         "placement",
+        "__pycache__",
     }
 
 
@@ -69,7 +70,7 @@ def test_given_the_bundle_when_unpacked_elsewhere_then_every_module_comes_from_i
         "machinery.SourceFileLoader.source_to_code = "
         "lambda self, *given, **named: (compiled.append(given[1]), original(self, *given, **named))[1];"
         f"sys.path.insert(0, {str(unpacked)!r}); import lambdas.api.handler;"
-        f"sys.exit('\\n'.join(str(path) for path in compiled if str(path).startswith({str(unpacked)!r})))"
+        f"sys.exit('\\n'.join(str(path) for path in compiled if str(path).startswith({str(unpacked)!r})) or None)"
     )
 
     done = subprocess.run(

@@ -236,7 +236,7 @@ def test_given_another_tenants_video_then_a_404(api: Api, other_api: Api, cloud:
             "edits",
             {"prompt": "x", "video": {"id": "?"}, "image": "data:image/png;base64,AA=="},
             "image",
-            "invalid_value",
+            "image_given_twice",
         ),
         ("edits", {"prompt": "x", "video": data_url(movie(width=64, height=64))}, "size", "invalid_size"),
         ("extensions", {"prompt": "x", "video": {"id": "?"}}, "seconds", "missing_required_parameter"),

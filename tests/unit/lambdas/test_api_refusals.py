@@ -136,6 +136,8 @@ def test_given_an_unknown_route_then_a_404_in_the_same_shape(refusing_api: Api, 
         ("PATCH", "/v1/videos", "GET, POST"),
         ("PATCH", "/v1/videos/estimate", "POST"),
         ("PUT", "/v1/videos/x", "DELETE, GET"),
+        ("GET", "/v1/videos/edits", "POST"),
+        ("DELETE", "/v1/videos/characters", "GET, POST"),
     ],
 )
 def test_given_a_method_that_a_path_does_not_take_then_a_405_with_those_it_does(
