@@ -38,10 +38,12 @@ $(NODE_STAMP): package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-run: setup ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
+# Python's packages and the console's have nothing to do with each other: both are made ready at once.
+run: ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
+	@$(MAKE) --no-print-directory --jobs=2 setup console
 	@exec $(BIN)/python -m local
 
-test: setup ## All tests but tests/chaos: unit, template, import rules, end-to-end
+test: setup console browser ## All tests but tests/chaos: unit, template, import rules, end-to-end
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
 	$(BIN)/python -m pytest tests/e2e
 
@@ -52,10 +54,10 @@ test-unit: setup ## The tests that need no running system
 test-chaos: setup ## Agents killed, paused and starved against a local AWS, and a short chaos run
 	$(BIN)/python -m pytest tests/chaos
 
-test-e2e: setup ## The tests against the running local system
+test-e2e: setup console browser ## The tests against the running local system
 	$(BIN)/python -m pytest tests/e2e
 
-lint: setup ## ruff (lint and format) and mypy strict
+lint: setup console-check ## ruff (lint and format), mypy strict, TypeScript strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -95,7 +97,7 @@ docs-check: setup ## Stale documents, numbers typed into prose, figures past the
 	$(BIN)/python -m knowledge check
 
 # The agent under faults: a seeded run against the local AWS, and the proof that it would notice a missing safeguard.
-.PHONY: chaos chaos-mutants bench-agent bench-simulate
+.PHONY: chaos chaos-mutants bench-agent bench-gpu bench-quality bench-simulate
 
 chaos: setup ## Kill, pause, starve and confuse the agents (SEED=1), then check every promise
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1)
@@ -105,6 +107,14 @@ chaos-mutants: setup ## Each safeguard taken out must make the chaos run fail
 
 bench-simulate: setup ## A million simulated jobs, and the seconds they take
 	OMP_NUM_THREADS=1 $(BIN)/python -m simulator.bench
+
+bench-gpu: setup ## Full-size networks on this machine's GPU (SECTIONS=wan-480p,ltx), into bench/results
+	$(BIN)/python -m bench $(if $(SECTIONS),--sections $(SECTIONS))
+	$(BIN)/python -m bench.report
+
+bench-quality: setup ## What eight-bit layers do to the trained model's videos (PROMPTS=12), on the CPU
+	$(BIN)/python -m bench.quality $(PROMPTS)
+	$(BIN)/python -m bench.report
 
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench
@@ -131,3 +141,33 @@ bench-characters: setup ## Teach wan-mini a character from 12 pictures, and judg
 
 bench-lora: setup ## LoRA steps at full size on random weights (MODEL=hunyuan-video), capped at 22 GiB
 	$(BIN)/python -m training.bench_lora --model $(or $(MODEL),hunyuan-video)
+
+# The console: its packages, the API's types from docs/openapi.json, and the built files in console/dist.
+.PHONY: console console-check browser screenshots deploy-console
+
+CONSOLE_NODE_STAMP := console/node_modules/.installed
+CONSOLE_STAMP := console/dist/.built
+CONSOLE_SOURCES := $(shell find console/src console/public -type f ! -name schema.d.ts) \
+	$(addprefix console/,index.html vite.config.ts package.json) docs/openapi.json
+
+console: $(CONSOLE_STAMP) ## Build the web console into console/dist
+
+$(CONSOLE_NODE_STAMP): console/package.json console/package-lock.json
+	npm ci --prefix console --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CONSOLE_STAMP): $(CONSOLE_NODE_STAMP) $(CONSOLE_SOURCES)
+	npm run --prefix console --silent build -- --logLevel warn
+	@touch $@
+
+console-check: $(CONSOLE_NODE_STAMP) ## TypeScript strict over the console
+	npm run --prefix console --silent check
+
+browser: ## Chromium for the console's tests, if it is not there
+	@scripts/install-chromium.sh
+
+screenshots: setup browser ## Pictures of the console for docs/console.md (make run must be running)
+	$(BIN)/python scripts/screenshots.py
+
+deploy-console: setup console ## Put the built console into the deployed stack's bucket
+	scripts/deploy-console.sh

@@ -153,6 +153,8 @@ class FleetSettings(_Settings):
     `offered_types` are the types that requests are checked against, where these are not `instance_types`: the local
     fleet is whatever machine it runs on.
 
+    `tier` is what requests run at that name none: `exact`, or `fast` with quantised weights.
+
     `isolated_network` puts the instances into subnets without a route out, with interface endpoints for what they
     need; these cost by the hour even when no instance runs, and so are off: the instances then have a public
     address, a way out, and no inbound port.
@@ -170,6 +172,7 @@ class FleetSettings(_Settings):
     max_usd_per_month: Annotated[float, Field(gt=0)]
     latency_target_s: Annotated[int, Field(ge=60)]
     idle_limit_s: Annotated[int, Field(ge=1)]
+    tier: Literal["exact", "fast"]
     root_volume_gib: Annotated[int, Field(ge=50)]
     image_parameter: Annotated[str, Field(pattern=r"^/aws/service/")]
     agent_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
@@ -209,6 +212,8 @@ class FleetSettings(_Settings):
 
 
 class StackSettings(_Settings):
+    """The whole of it. `console`: CloudFront serves the console and the API; locally the front door does."""
+
     stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,20}$")]
@@ -222,6 +227,7 @@ class StackSettings(_Settings):
     queues: QueueSettings
     functions: FunctionSettings
     api: ApiSettings
+    console: bool
     events: EventSettings
     scaling: ScalingSettings
     fleet: FleetSettings

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk.agent_permissions import grant_agent
 from cdk.api import Api
+from cdk.console import Console
 from cdk.dashboard import Dashboard
 from cdk.events import Events
 from cdk.fleet import DRAIN_HOOK, Fleet
@@ -146,6 +147,7 @@ class VideoStack(Stack):
             "AWS_DEFAULT_REGION": self._settings.region,
             "REVALIDA_AGENT_VERSION": fleet.agent_version,
             "REVALIDA_IDLE_LIMIT_S": str(fleet.idle_limit_s),
+            "REVALIDA_TIER": fleet.tier,
             "REVALIDA_LATENCY_TARGET_S": str(fleet.latency_target_s),
             "REVALIDA_INSTANCE_USD_PER_HOUR": self._on_demand_prices,
             "REVALIDA_LIFECYCLE_HOOK": DRAIN_HOOK,
@@ -209,6 +211,11 @@ class VideoStack(Stack):
             settings=settings.api,
             log_retention_days=settings.functions.log_retention_days,
         )
+        self.console = None
+        if settings.console:
+            self.console = Console(
+                self, "Console", prefix=settings.prefix, api_endpoint=self.api.url, media=self.storage.media
+            )
         self.events.on_request("VideoRequested", functions["video_requested"])
         Wakes(
             self,
@@ -289,6 +296,10 @@ class VideoStack(Stack):
             "AgentEnvironment": self.to_json_string(self._agent_environment),
         }.items():
             CfnOutput(self, name, value=value)
+        if self.console is not None:
+            CfnOutput(self, "ConsoleUrl", value=self.console.url)
+            CfnOutput(self, "ConsoleBucket", value=self.console.bucket.bucket_name)
+            CfnOutput(self, "ConsoleDistribution", value=self.console.distribution.distribution_id)
 
 
 def _pascal(name: str) -> str:

@@ -38,6 +38,11 @@ class Continuity(StrEnum):
     CHAIN = "chain"
 
 
+class Tier(StrEnum):
+    EXACT = "exact"
+    FAST = "fast"
+
+
 class Priority(StrEnum):
     LOW = "low"
     NORMAL = "normal"
@@ -64,6 +69,7 @@ Join = Annotated[
     Continuity | None, _option("--continuity", help="How shots follow: cut, or chain from the last frame.")
 ]
 Loras = Annotated[list[str] | None, _option("--lora", help="NAME or NAME:SCALE, again for each.", metavar="LORA")]
+Numerics = Annotated[Tier | None, _option("--tier", help="exact, or fast with quantised weights.")]
 Urgency = Annotated[Priority | None, _option("--priority", help="Place in the queue.")]
 Deadline = Annotated[int | None, _option("--deadline", help="Fail if not begun by then.", metavar="UNIX_S")]
 Metadata = Annotated[
@@ -98,6 +104,7 @@ def body_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "guidance_scale": options["guidance"],
         "guidance_scale_2": options["guidance_2"],
         "continuity": options["continuity"],
+        "tier": options["tier"],
         "priority": options["priority"],
         "deadline": options["deadline"],
     }

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.session import Session, with_session
-from cli.text import shortened, usd, when
+from cli.text import shortened, span, usd, when
 
 
 @with_session
@@ -23,15 +23,15 @@ def models(
         return
     found = [spec for spec in session.api.get("/models").body["data"] if spec["runnable"] or not runnable]
     table = Table(box=None, pad_edge=False)
-    for name in ("model", "runs here", "makes", "default", "licence", "commercial use"):
-        table.add_column(name)
+    for name in ("model", "runs here", "makes", "default", "takes", "cost", "licence", "commercial use"):
+        table.add_column(name, justify="right" if name in {"takes", "cost"} else "left")
     for spec in found:
         tasks = ", ".join(task.replace("-", " ") for task in spec["tasks"])
         default = f"{spec['default_size']}, {spec['default_num_frames']} frames"
         licence = spec["licence"]
-        table.add_row(
-            spec["id"], escape(_runs(spec)), tasks, default, escape(licence["name"]), licence["commercial_use"]
-        )
+        typical = (span(spec["typical"]["compute_seconds"]), usd(spec["typical"]["cost_usd"]))
+        terms = (escape(licence["name"]), licence["commercial_use"])
+        table.add_row(spec["id"], escape(_runs(spec)), tasks, default, *typical, *terms)
     session.emit({"object": "list", "data": found}, table)
 
 
@@ -51,6 +51,8 @@ def _facts(spec: dict[str, Any]) -> Table:
         "frames": f"{frames['min']} to {frames['max']} ({frames['step']}k+{frames['offset']}), {spec['fps']} a second",
         "default": f"{spec['default_size']}, {spec['default_num_frames']} frames, "
         f"{spec['default_num_inference_steps']} steps (at most {spec['max_num_inference_steps']})",
+        "takes": f"about {span(spec['typical']['compute_seconds'])} on {spec['typical']['slot']}, "
+        f"{usd(spec['typical']['cost_usd'])}, by default",
         "prompt": f"up to {spec['max_prompt_chars']:,} characters",
         "shots": f"up to {spec['max_shots']}, {spec['multi_shot']}",
         "LoRAs": "yes" if spec["supports_lora"] else "no",
@@ -79,9 +81,32 @@ def fleet(session: Session) -> None:
             lead = cells if number == 0 else ("",) * len(cells)
             instances.add_row(*lead, slot.get("name") or "", slot.get("loaded_model") or "", slot.get("job_id") or "")
     waiting = Table(title="Work", title_justify="left", box=None, pad_edge=False)
-    for name in ("model", "queued", "running"):
+    for name in ("model", "queued", "running", "backlog"):
         waiting.add_column(name, justify="left" if name == "model" else "right")
     for model in sorted({*view["queued"], *view["running"]}):
-        waiting.add_row(model, str(view["queued"].get(model, 0)), str(view["running"].get(model, 0)))
+        counts = (str(view["queued"].get(model, 0)), str(view["running"].get(model, 0)))
+        waiting.add_row(model, *counts, span(view["backlog_seconds"].get(model, 0.0)))
     nothing = not view["instances"] and not view["queued"]
-    session.emit(view, *(["Nothing runs and nothing waits: this costs nothing."] if nothing else [instances, waiting]))
+    told = ["Nothing runs and nothing waits: this costs nothing."] if nothing else [instances, waiting]
+    session.emit(view, *told, *_money(view["plan"]))
+
+
+def _money(plan: dict[str, Any] | None) -> list[str]:
+    """What the fleet costs against its limits, and what keeps it from growing."""
+    if plan is None:
+        return []
+    spend = plan["spend"]
+    lines = [
+        f"Spend: {usd(spend['usd_per_hour'])} an hour now{_of(spend['max_usd_per_hour'])}, "
+        f"{usd(spend['month_usd'])} in {spend['month']}{_of(spend['max_usd_per_month'])}"
+    ]
+    if plan["holds"]:
+        lines.append(f"Held back by: {', '.join(hold.replace('_', ' ') for hold in plan['holds'])}")
+    lines += [
+        f"Launches fail ({each['market']}, {each['kind']}): {escape(each['message'])}" for each in plan["failures"]
+    ]
+    return lines
+
+
+def _of(limit: float | None) -> str:
+    return "" if limit is None else f" of {usd(limit)}"

@@ -55,6 +55,7 @@ def submit(
     shot: request.Shots = None,
     continuity: request.Join = None,
     lora: request.Loras = None,
+    tier: request.Numerics = None,
     priority: request.Urgency = None,
     deadline: request.Deadline = None,
     metadata: request.Metadata = None,
@@ -167,7 +168,7 @@ def _fields(options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 _NO_OPTIONS = dict.fromkeys(
     (
         *("model", "negative", "size", "seconds", "frames", "fps", "seed", "steps", "guidance", "guidance_2"),
-        *("continuity", "priority", "deadline", "image", "shot", "lora", "metadata"),
+        *("continuity", "tier", "priority", "deadline", "image", "shot", "lora", "metadata"),
         *("codec", "upscale", "interpolate"),
     )
 )

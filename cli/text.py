@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 _STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "in_progress": "cyan"}
-_WHAT_TO_DO = {
-    "deadline_passed": "send it again with a later --deadline, or none",
-    "no_capacity": "send it again when the fleet has room (revalida fleet)",
+WHAT_TO_DO = {
+    "deadline_exceeded": "send it again with a later --deadline, or none",
+    "capacity_timeout": "send it again when the fleet has room (revalida fleet)",
+    "out_of_memory": "send it again with a smaller --size or fewer frames",
+    "worker_crashed": "change size, frames or model; an operator can redrive it (revalida dead-letters)",
 }
 
 
@@ -66,7 +68,8 @@ def how_it_ended(video: dict[str, Any]) -> str:
         return f"{video_id} is completed{took}, {usd(video['cost']['actual_usd'])}. Next: revalida download {video_id}"
     if video["status"] == "failed":
         error = video.get("error") or {"code": "unknown", "message": "no reason was given"}
-        return f"{video_id} failed ({error['code']}): {shortened(error['message'], 400)}. Next: {what_to_do(video)}"
+        why = shortened(error["message"], 400).rstrip(".")
+        return f"{video_id} failed ({error['code']}): {why}. Next: {what_to_do(video)}"
     if video["status"] == "cancelled":
         return f"{video_id} was cancelled"
     return f"{video_id} is {state_of(video)}. Next: revalida watch {video_id}"
@@ -75,4 +78,4 @@ def how_it_ended(video: dict[str, Any]) -> str:
 def what_to_do(video: dict[str, Any]) -> str:
     """The next step after a failure."""
     code = (video.get("error") or {}).get("code", "")
-    return _WHAT_TO_DO.get(code, f"revalida show {video['id']} has all attempts")
+    return WHAT_TO_DO.get(code, f"revalida show {video['id']} has all attempts")

@@ -46,6 +46,7 @@ def list_videos(
     session: Session,
     status: Annotated[Status | None, typer.Option(help="Only videos of this state.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only videos of this model.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only those whose prompt, metadata or id has this text.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
     after: Annotated[str | None, typer.Option(metavar="VIDEO_ID", help="Go on after this one.")] = None,
@@ -56,7 +57,8 @@ def list_videos(
     has_more = True
     while has_more and (everything or len(found) < limit):
         wanted = PAGE if everything else min(PAGE, limit - len(found))
-        page = session.api.get("/videos", status=status, model=model, limit=wanted, after=after, order=order).body
+        asked = {"status": status, "model": model, "text": text, "order": order}
+        page = session.api.get("/videos", **asked, limit=wanted, after=after).body
         found += page["data"]
         has_more, after = page["has_more"], page["last_id"]
     table = Table(box=None, pad_edge=False)
@@ -90,6 +92,8 @@ def show(session: Session, video_id: Annotated[str, typer.Argument(help="The vid
     """Everything about one video: request, attempts, cost, files."""
     video = session.api.get(f"/videos/{video_id}").body
     tables = [_facts(video)]
+    if video["seconds_by_phase"]:
+        tables.append(_phases(video))
     if video["attempts"]:
         tables.append(_attempts(video))
     session.emit(video, *tables)
@@ -133,6 +137,18 @@ def _fact_rows(video: dict[str, Any]) -> dict[str, str]:
         "metadata": ", ".join(f"{name}={value}" for name, value in video["metadata"].items()),
         "file": "" if outputs is None else f"{outputs['width']}x{outputs['height']}, {size_of(outputs['bytes'])}",
     }
+
+
+def _phases(video: dict[str, Any]) -> Table:
+    """Seconds of the slot by phase; money follows them."""
+    table = Table(title="Phases", title_justify="left", box=None, pad_edge=False)
+    for name in ("phase", "took", "share", "cost"):
+        table.add_column(name, justify="left" if name == "phase" else "right")
+    total, cost = sum(video["seconds_by_phase"].values()), video["cost"]["actual_usd"]
+    for phase, seconds in sorted(video["seconds_by_phase"].items(), key=lambda each: -each[1]):
+        share = seconds / total if total else 0.0
+        table.add_row(phase, f"{seconds:.1f} s", f"{share:.0%}", usd(None if cost is None else cost * share))
+    return table
 
 
 def _attempts(video: dict[str, Any]) -> Table:

@@ -13,6 +13,7 @@ from gpu_agent.clients import Clients, connect
 from gpu_agent.context import Context
 from gpu_agent.departure import Departure
 from gpu_agent.ending import Ending
+from gpu_agent.first_boot import measured
 from gpu_agent.fleet import FleetReport, Identity, identify
 from gpu_agent.gpu_watch import watch_for
 from gpu_agent.held import Hands
@@ -31,7 +32,7 @@ from gpu_agent.slot import Slot
 from gpu_agent.source import WorkSource
 from gpu_agent.watchdog import watch
 from gpu_agent.weights import models_in_bucket
-from jobs.fleet import FleetStore
+from jobs.fleet import FleetStore, Measured
 from jobs.fleet_plan import PlanStore
 from jobs.queue import JobQueues
 from jobs.store import JobStore
@@ -68,6 +69,7 @@ class Agent:
             weights_dir=settings.weights_dir,
             weights_bucket=settings.media_bucket,
         )
+        self._measured = measured(self._fleet, self._identity.kind, self._gpus, settings.weights_dir)
         models = frozenset(ability.model for ability in self._abilities if ability.runnable)
         ending = Ending(workers=4 * len(specs), on_death=self._on_death)
         self._context = make_context(
@@ -78,6 +80,7 @@ class Agent:
             ending,
             num_slots=len(specs),
             slot_name=self._slot_name,
+            figures=self._measured,
         )
         self._slots = tuple(Slot(spec, self._context) for spec in specs)
         orders = FleetOrders(PlanStore(settings.table, client=self._clients.dynamodb))
@@ -133,7 +136,9 @@ class Agent:
 
     def report_abilities(self) -> None:
         """Say what machines of this kind can run; stays known when none is there."""
-        self._fleet.report_abilities(self._identity.kind, slot=self._slot_name, abilities=self._abilities)
+        self._fleet.report_abilities(
+            self._identity.kind, slot=self._slot_name, abilities=self._abilities, measured=self._measured
+        )
 
     def _drained(self) -> bool:
         board = self._context.board
@@ -181,6 +186,7 @@ def make_context(
     *,
     num_slots: int,
     slot_name: str,
+    figures: Measured | None = None,
 ) -> Context:
     """One of each of what the parts share."""
     store = JobStore(settings.table, client=clients.dynamodb)
@@ -199,7 +205,7 @@ def make_context(
         instance_id=identity.instance_id,
         is_spot=identity.is_spot,
         models=models,
-        slot=estimate_slot(slot_name),
+        slot=estimate_slot(slot_name, figures),
         slot_name=slot_name,
         slot_usd_per_hour=slot_usd_per_hour,
         settings=settings,

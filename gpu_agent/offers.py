@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from gpu_agent.worker.protocol import SlotSpec
-from jobs.fleet import Ability
+from jobs.fleet import Ability, Measured
 from models import catalog, registry
 from models.catalog import ModelSpec
 from models.estimate import SLOT_KINDS, Slot
@@ -66,13 +66,16 @@ def slot_name(gpus: Sequence[Gpu], *, gpus_per_slot: int, cpu_threads: int = 1) 
     return f"{known}x{gpus_per_slot}" if known else gpus[0].name
 
 
-def estimate_slot(name: str) -> Slot | None:
-    """The slot as the arithmetic knows it; None for a GPU that it does not know, and for a CPU, which needs no plan."""
+def estimate_slot(name: str, measured: Measured | None = None) -> Slot | None:
+    """The slot as the arithmetic knows it, with what was measured on its kind of instance; None for a GPU that it does
+    not know, and for a CPU, which needs no plan."""
     try:
         slot = Slot.parse(name)
     except ValueError:
         return None
-    return None if slot.is_cpu else slot
+    if slot.is_cpu or measured is None:
+        return None if slot.is_cpu else slot
+    return slot.measured(matmul_tf_s=measured.matmul_tf_s, load_gib_s=measured.load_gib_s)
 
 
 def has_weights(spec: ModelSpec, weights_dir: Path, in_bucket: Collection[str] = ()) -> bool:

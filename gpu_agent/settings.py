@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gpu_agent.cadence import Cadence
 from gpu_agent.choice import ChoicePolicy
 from gpu_agent.supervision import SupervisionPolicy
+from jobs.request import Tier
 
 # The link-local address of the instance metadata service: docs.aws.amazon.com/AWSEC2, "Instance metadata".
 IMDS_ENDPOINT = "http://169.254.169.254"
@@ -32,6 +33,7 @@ class AgentSettings(BaseSettings):
     gpus_per_slot: int = Field(default=1, ge=1)
     cpu_slots: int = Field(default=1, ge=1)
     cpu_threads: int = Field(default=1, ge=1)
+    tier: Tier = "exact"  # of requests that name none
     lifecycle_hook: str = ""  # of the group, on termination; empty: there is none
     usd_per_hour: float | None = None  # of the whole instance; None: gpu_agent.pricing finds out
     instance_usd_per_hour: dict[str, float] = Field(default_factory=dict)  # JSON: on-demand, by instance type

@@ -161,7 +161,9 @@ class Workbench:
             raise Unrunnable("input_missing", prepared.missing or "an input is missing")
         plan = None
         if self._context.slot is not None:
-            plan = placement.plan(catalog.get(held.job.model), work_of(held.job.request), self._context.slot)
+            request = held.job.request
+            tier = request.tier or self._context.settings.tier
+            plan = placement.plan(catalog.get(held.job.model), work_of(request), self._context.slot, tier=tier)
         if isinstance(plan, Refusal):
             raise Unrunnable("does_not_fit", plan.message)
         self._order(held, prepared.inputs, plan)

@@ -181,11 +181,13 @@ class Admission:
 
 
 def _slot_of(report: Abilities) -> Slot | None:
-    """The slot that the report names, if the estimate knows its kind."""
+    """The slot that the report names, if the estimate knows its kind, with the figures that were measured there."""
     try:
-        return Slot.parse(report.slot)
+        slot = Slot.parse(report.slot)
     except ValueError:
         return None
+    found = report.measured
+    return slot if found is None else slot.measured(matmul_tf_s=found.matmul_tf_s, load_gib_s=found.load_gib_s)
 
 
 def _price(offer: Offer | None, slot: Slot) -> float | None:

@@ -47,6 +47,15 @@ class Instance(_Record):
     slots: tuple[Slot, ...] = ()
 
 
+class Measured(_Record):
+    """What one accelerator of the kind reached in the first-boot benchmark: TFLOP/s of a large bf16 product, GiB/s from
+    its disk into the GPU."""
+
+    matmul_tf_s: float = Field(gt=0)
+    load_gib_s: float = Field(gt=0)
+    measured_at: float
+
+
 class Abilities(_Record):
     """What instances of a kind can run, as one of them last reported.
 
@@ -55,6 +64,7 @@ class Abilities(_Record):
     kind: str
     slot: str
     boot_s: float | None = None
+    measured: Measured | None = None
     reported_at: float
     abilities: tuple[Ability, ...] = Field(default=())
 
@@ -84,10 +94,18 @@ class FleetStore:
         self.client.delete_item(TableName=self.table, Key=items.marshal(items.instance_key(instance_id)))
 
     def report_abilities(
-        self, kind: str, *, slot: str, abilities: tuple[Ability, ...], boot_s: float | None = None
+        self,
+        kind: str,
+        *,
+        slot: str,
+        abilities: tuple[Ability, ...],
+        boot_s: float | None = None,
+        measured: Measured | None = None,
     ) -> None:
         """What instances of this kind can run; stays known when none is running."""
-        record = Abilities(kind=kind, slot=slot, boot_s=boot_s, reported_at=self._now(), abilities=abilities)
+        record = Abilities(
+            kind=kind, slot=slot, boot_s=boot_s, measured=measured, reported_at=self._now(), abilities=abilities
+        )
         self._put({**items.abilities_key(kind), **record.model_dump(mode="json", exclude_none=True)})
 
     def instances(self) -> list[Instance]:

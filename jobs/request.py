@@ -22,6 +22,7 @@ FACTORS = (1, 2, 4)  # what models.output multiplies sides and frame rate by
 Codec = Literal["h264", "h265", "prores"]  # those of models.output, which a Lambda does not load; a test compares
 Continuity = Literal["cut", "chain"]
 Priority = Literal["low", "normal", "high"]
+Tier = Literal["exact", "fast"]  # as models.placement has them
 
 
 def _representable(value: float) -> float:
@@ -133,7 +134,9 @@ Metadata = Annotated[
 
 
 class RequestBody(_Strict):
-    """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed."""
+    """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed.
+
+    `tier`: `exact` computes in bfloat16 as published, `fast` with quantised weights; left out: the deployment's."""
 
     model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
@@ -151,6 +154,7 @@ class RequestBody(_Strict):
     image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
     input_reference: InputReference | None = None
     loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None
+    tier: Tier | None = None
     priority: Priority = "normal"
     deadline: Annotated[int, Field(gt=0, le=2**40)] | None = None
     metadata: Metadata | None = None
@@ -202,6 +206,7 @@ class VideoRequest(BaseModel):
     image: str | None = None
     video: SourceVideo | None = None
     loras: tuple[Lora, ...] = ()
+    tier: Tier | None = None
     priority: Priority = "normal"
     deadline: int | None = None
     metadata: dict[str, str] = Field(default_factory=dict)

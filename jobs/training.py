@@ -96,7 +96,7 @@ def lora_name(character_id: str, version: int) -> str:
 
 def settings_of(body: TrainingBody, spec: ModelSpec, *, trigger: str, seed: int) -> TrainingSettings:
     """Fill in what is left out. The defaults of full-size models are those in common use for a character's LoRA; those
-    of the small ones were found by `make bench-characters`."""
+    of the small ones are a guess that a CPU can afford: no run has shown better ones yet (docs/characters.md)."""
     small = spec.embedded
     steps = body.steps or (600 if small else 1_500)
     rank = body.rank or 16
@@ -105,9 +105,9 @@ def settings_of(body: TrainingBody, spec: ModelSpec, *, trigger: str, seed: int)
         rank=rank,
         alpha=body.alpha or float(rank),
         learning_rate=body.learning_rate or (2e-3 if small else 1e-4),
-        batch_size=body.batch_size or (4 if small else 1),
+        batch_size=body.batch_size or (2 if small else 1),
         caption_dropout=0.05 if body.caption_dropout is None else body.caption_dropout,
-        clip_frames=body.clip_frames or (9 if small else 1),
+        clip_frames=body.clip_frames or (5 if small else 1),
         prior_weight=(1.0 if body.prior_prompts else 0.0) if body.prior_weight is None else body.prior_weight,
         prior_prompts=tuple(body.prior_prompts or ()),
         size=body.size or str(spec.default.size),

@@ -77,6 +77,7 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         image=image,
         video=video,
         loras=_loras(body),
+        tier=body.tier,
         priority=body.priority,
         deadline=body.deadline,
         metadata=body.metadata or {},

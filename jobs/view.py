@@ -97,6 +97,7 @@ class VideoView(_Shown):
     guidance_scale_2: float | None = None
     has_image: bool
     loras: tuple[Lora, ...] = ()
+    tier: str | None = None
     priority: str
     deadline: int | None = None
     metadata: dict[str, str]
@@ -144,6 +145,7 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         guidance_scale_2=request.guidance_scale_2,
         has_image=request.has_image,
         loras=request.loras,
+        tier=request.tier,
         priority=request.priority,
         deadline=request.deadline,
         metadata=request.metadata,

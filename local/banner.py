@@ -7,7 +7,7 @@ Revalida Video is ready.
 
   API        {api_base}
   API key    {api_key}
-  Console    {console}
+  Console    {console}  (paste the API key)
   Bucket     {media_bucket}
   Event bus  {event_bus}
   Local AWS  {aws_endpoint}  (region {region}, any credentials)

@@ -15,7 +15,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+
+from local.console_files import ConsoleFiles
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -52,7 +53,8 @@ class _Refused(Exception):
 
 
 def create_app(*, api_url: str, api_host: str, console: Path, body_limit_s: float = BODY_LIMIT_S) -> Starlette:
-    """`api_url` is where the local API Gateway listens, `api_host` the host name by which it knows the API.
+    """`api_url` is where the local AWS listens (the API and, for signed links, the media bucket), `api_host` the host
+    name by which its gateway knows the API, `console` the built console.
 
     A client has `body_limit_s` seconds to send its body."""
 
@@ -73,7 +75,7 @@ def create_app(*, api_url: str, api_host: str, console: Path, body_limit_s: floa
 
     routes: list[BaseRoute] = [Route("/v1/{path:path}", api, methods=METHODS)]
     if console.is_dir():
-        routes.append(Mount("/", StaticFiles(directory=console, html=True)))
+        routes.append(Mount("/", ConsoleFiles(console, media_origin=api_url)))
     else:
         routes.append(Route("/", _welcome))
     return Starlette(routes=routes, lifespan=lifespan)
@@ -134,5 +136,6 @@ def _error(status: int, message: str, *, code: str, kind: str) -> Response:
 async def _welcome(_: Request) -> Response:
     return HTMLResponse(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Revalida Video</title>"
-        "<h1>Revalida Video</h1><p>The API is at <code>/v1</code>.</p>"
+        "<h1>Revalida Video</h1><p>The API is at <code>/v1</code>. "
+        "<code>make console</code> builds the console.</p>"
     )

@@ -31,6 +31,9 @@ def load(
     """
     spec = catalog.get(model_id)
     folder = weights_dir or _shipped(spec)
+    if plan is not None and plan.layout.gpus > 1:
+        parallel = importlib.import_module("models.speed.parallel.model")
+        return cast(VideoModel, parallel.ParallelVideoModel(spec, weights_dir=folder, device=device, plan=plan))
     family = importlib.import_module(spec.module)
     return cast(VideoModel, family.load(spec, weights_dir=folder, device=device, plan=plan))
 

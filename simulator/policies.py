@@ -53,7 +53,7 @@ class Policy:
 
 OURS = Policy(name="ours")
 VARIANTS = (
-    Policy(name="restart from zero", resumes=False),
+    Policy(name="restart from zero", resumes=False, moves=False),
     Policy(name="no moving together", moves=False),
     Policy(name="no model affinity", has_affinity=False),
     Policy(name="on-demand only", uses_spot=False),

@@ -4,7 +4,7 @@ simulator.scale) and a fresh comparison of the policies."""
 import json
 from pathlib import Path
 
-from simulator.compare import Comparison, all_policies, compare
+from simulator.compare import EQUAL_P95, Comparison, all_policies, compare
 from simulator.plots import draw
 from simulator.scale import FIGURES, Limit, Scale
 from simulator.scenario import Scenario
@@ -108,9 +108,12 @@ def _policies(found: Comparison) -> str:
     saving, ratio = (found.saving or 0.0) * 100, found.p95_ratio or 0.0
     rows.append(
         f"\nContra *{found.rival}*, que recomeça do zero, a nossa custa **{number(saving, 1)}% menos por vídeo**, com "
-        f"{number(ratio, 3)} do p95. O preço disso está no p50: quem ainda tem folga até a meta de latência espera por "
-        "um slot que já existe. Prioridade alta mira metade da espera. Contar mais mensagens por slot também "
-        "barateia, e alonga o p95.\n\n"
+        f"{number(ratio, 3)} do p95. É a contagem mais barata cujo p95 passa o nosso em no máximo "
+        f"{number((EQUAL_P95 - 1) * 100)}%; contar mais mensagens por slot barateia ainda, e alonga o p95. O que mais "
+        "pesa é juntar o trabalho: os últimos vídeos de uma instância continuam, do passo em que estão, nos slots "
+        "livres de outra, e a instância termina. O preço está no p50: quem ainda tem folga até a meta de latência "
+        "espera por um slot que já existe. Prioridade alta mira metade da espera. Com chegadas constantes a vantagem "
+        "é menor, porque há menos a juntar: veja `revalida simulate --pattern poisson`.\n\n"
         "![Custo e p95 de cada política](img/escala/cost-latency.svg)\n\n"
         "![Para onde vão as horas alugadas](img/escala/slot-hours.svg)\n"
     )

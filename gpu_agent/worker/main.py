@@ -20,6 +20,7 @@ from models.lora_training.request import LoraTrainingRequest
 from models.placement import Plan
 
 BYTES_PER_GIB = 2**30
+_NVLINK_GPUS = ("A100", "H100", "H200")
 
 
 def serve(connection: Connection, slot: SlotSpec) -> None:
@@ -119,7 +120,7 @@ def placement_key(plan: Plan | None) -> tuple[object, ...]:
     if plan is None:
         return ()
     parts = (plan.text_encoder, plan.denoiser, plan.vae)
-    return (plan.layout, plan.vae_tiling, *((part.mode, part.dtype) for part in parts))
+    return (plan.tier, plan.layout, plan.vae_tiling, *((part.mode, part.dtype) for part in parts))
 
 
 def report_failure(channel: Channel, job: RunJob, kind: FailureKind, code: str, message: str) -> None:
@@ -131,13 +132,14 @@ def prepare_device(slot: SlotSpec) -> str:
     # CUDA's own order is by speed; nvidia-smi and NVML, whose numbers a slot has, count by the bus.
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(gpu) for gpu in slot.gpus)
-    # GPU peer-to-peer is broken on g5.12xlarge (FACTS): NCCL hangs without this.
-    os.environ.setdefault("NCCL_P2P_DISABLE", "1")
     # OpenMP's threads spin while they wait; on a machine with other work each step then takes several times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
     if slot.gpus:
+        # GPU peer-to-peer is broken on g5.12xlarge (FACTS): NCCL hangs without this. NVLink machines need it.
+        if not any(kind in torch.cuda.get_device_name(0) for kind in _NVLINK_GPUS):
+            os.environ.setdefault("NCCL_P2P_DISABLE", "1")
         return "cuda"
     torch.set_num_threads(slot.cpu_threads)
     return "cpu"

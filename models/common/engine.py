@@ -211,7 +211,7 @@ class DiffusersVideoModel:
             request,
             revision=self._pipelines.revision,
             dtype=str(self._pipelines.dtype),
-            numerics=fingerprint.numerics(self._pipelines.device) | self._pipelines.residency.numerics,
+            numerics=fingerprint.numerics(self._pipelines.device) | self._pipelines.numerics,
         )
 
     def _check(self, request: GenerationRequest) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from safetensors import SafetensorError
 
 from models.common import weights
 from models.common.family import Family
-from models.common.residency import Places, Residency
+from models.common.residency import Places, Residency, Visitor
 from models.common.resumable import resumable
 from models.interface import WeightsError
+from models.speed import fast_load
+from models.speed.quantised import Format
+from models.speed.tiers import NONE, Acceleration, acceleration
 
 
 class PipelineSet:
@@ -30,32 +35,54 @@ class PipelineSet:
     """Components whose weights do not lie in their folders; a subclass that names some hands them to `_load`."""
 
     def __init__(
-        self, *, family: Family, folder: Path, device: torch.device, dtype: torch.dtype, residency: Residency
+        self,
+        *,
+        family: Family,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        residency: Residency,
+        acceleration: Acceleration | None = None,
     ) -> None:
+        """`acceleration` None: what the residency's tier means on the device."""
         self._index = weights.check_folder(folder, elsewhere=self.elsewhere)
         self._family = family
         self._folder = folder
         self._text: dict[bool, Any] = {}
+        self._encoders: list[Visitor] = []
         self._generation: dict[bool, Any] = {}
         self._published_scheduler: Any = None
         self.device = device
         self.dtype = dtype
         self.residency = residency
-        self.places = Places(residency, device)
+        self.acceleration = acceleration or _acceleration(residency, device, folder / "transformer" / "config.json")
+        self.places = Places(residency, device, self.acceleration)
         self.revision = weights.revision_of(folder)
 
     def text(self, *, with_image: bool) -> Any:
         """The pipeline that encodes text; its weights are read at the first call."""
         if with_image not in self._text:
             absent = [name for name in self._components() if name not in self._family.text_components]
-            self._text[with_image] = self._load(with_image, dict.fromkeys(absent)).to(self.device)
+            self._text[with_image] = self._load(with_image, dict.fromkeys(absent))
+            networks = [
+                part for part in self._text[with_image].components.values() if isinstance(part, torch.nn.Module)
+            ]
+            comes_back = self.residency.text_on_host
+            self._encoders += [Visitor(network, self.device, comes_back=comes_back) for network in networks]
+        for encoder in self._encoders:
+            encoder.come()
         return self._text[with_image]
 
     def release_text(self) -> None:
         """Called when all texts of a request are encoded."""
-        if not self.residency.keep_text_encoder and self._text:
+        if self.residency.keep_text_encoder or not self._text:
+            return
+        for encoder in self._encoders:
+            encoder.go()
+        if not self.residency.text_on_host:
             self._text.clear()
-            self._free_memory()
+            self._encoders.clear()
+        self._free_memory()
 
     def read_ahead_text(self) -> None:
         """Has the system read the text encoder's files into its own memory, so that loading them waits for no disk."""
@@ -90,9 +117,15 @@ class PipelineSet:
         """The scheduler of the weights folder. It is never run: requests get fresh ones made from its configuration."""
         return self._published_scheduler
 
+    @property
+    def numerics(self) -> dict[str, Any]:
+        """What of the residency and the acceleration decides the result's bits."""
+        return self.residency.numerics | self.acceleration.numerics
+
     def unload(self) -> None:
         """Frees everything."""
         self._text.clear()
+        self._encoders.clear()
         self._generation.clear()
         self.places.close()
         self._free_memory()
@@ -105,6 +138,7 @@ class PipelineSet:
         if self._family.vae_dtype is not None and self.dtype != torch.float32:
             dtypes["vae"] = self._family.vae_dtype
         known = {name: part for name, part in given.items() if name in self._components()}
+        known |= self._quickly_loaded({*self._networks()} - known.keys(), dtypes)
         silence_progress_bars()
         try:
             pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
@@ -123,6 +157,24 @@ class PipelineSet:
         pipe.run_device = self.device
         return pipe
 
+    def _quickly_loaded(self, names: Collection[str], dtypes: Mapping[str, torch.dtype]) -> dict[str, Any]:
+        """Networks read by several readers at once: onto the GPU where they stay there. Nothing on a CPU, where the
+        stock loader's mapped files cost no copy."""
+        if self.device.type != "cuda":
+            return {}
+        modes = {"vae": self.residency.vae} | dict.fromkeys(self._family.denoisers, self.residency.denoiser)
+        unquantised = self.acceleration.linears is None
+        return {
+            name: fast_load.load_network(
+                getattr(diffusers, self._index[name][1]),
+                self._folder / name,
+                dtype=dtypes.get(name, dtypes["default"]),
+                device=self.device if modes[name] == "resident" and unquantised else torch.device("cpu"),
+                variant=weights.variant_of(self._folder),
+            )
+            for name in sorted(names)
+        }
+
     def _components(self) -> list[str]:
         return [name for name, entry in self._index.items() if isinstance(entry, list) and entry[0] is not None]
 
@@ -133,6 +185,16 @@ class PipelineSet:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _acceleration(residency: Residency, device: torch.device, config: Path) -> Acceleration:
+    """Of the residency's tier; the size of a head stands in the denoiser's configuration."""
+    wanted = residency.denoiser_dtype
+    linears: Format | None = wanted if wanted == "int8" or wanted == "float8" else None
+    if residency.tier is None:
+        return NONE if linears is None else Acceleration(linears=linears)
+    head_dim = json.loads(config.read_text("utf-8"))["attention_head_dim"] if device.type == "cuda" else 0
+    return acceleration(residency.tier, device, head_dim=head_dim, linears=linears)
 
 
 def silence_progress_bars() -> None:

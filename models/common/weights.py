@@ -66,9 +66,12 @@ def variant_of(folder: Path) -> str | None:
 
 def check_safetensors(path: Path) -> None:
     """Checks that `path` is a whole safetensors file: a readable header that accounts for the file's every byte."""
-    header = json.loads(_header_bytes(path))
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    expected = 8 + len(_header_bytes(path)) + max(ends, default=0)
+    header = _header_bytes(path)
+    try:
+        ends = [entry["data_offsets"][1] for name, entry in json.loads(header).items() if name != "__metadata__"]
+        expected = 8 + len(header) + max(ends, default=0)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise WeightsError(path, "corrupted: its header is not one of safetensors") from error
     if path.stat().st_size != expected:
         raise WeightsError(path, f"{path.stat().st_size} bytes where its header says {expected}")
 

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from models.catalog import ModelSpec
+from models.estimate.denoiser import num_tokens
 from models.estimate.flops import forwards_per_step
-from models.estimate.work import Work
+from models.estimate.work import Work, generations, latent_grid
 
 
 class Layout(NamedTuple):
@@ -21,10 +22,15 @@ class Layout(NamedTuple):
 
 def layout(spec: ModelSpec, work: Work, gpus: int) -> Layout:
     """The widest layout of at most ``gpus`` GPUs: the guidance passes first, since splitting them moves the fewest
-    bytes, then the heads, where the model's class can be split and the heads come out even."""
+    bytes, then the heads, where the model's class can be split, and heads and tokens come out even."""
+    tokens = [num_tokens(spec.arch.denoiser, latent_grid(spec, work, frames)) for frames in generations(spec, work)]
     cfg = 2 if gpus >= 2 and forwards_per_step(spec, work) == 2 else 1
     heads = spec.arch.context_parallel_heads
     ulysses = 1
-    while heads and heads % (2 * ulysses) == 0 and cfg * 2 * ulysses <= gpus:
+    while heads and _come_out_even(2 * ulysses, heads, *tokens) and cfg * 2 * ulysses <= gpus:
         ulysses *= 2
     return Layout(cfg=cfg, ulysses=ulysses)
+
+
+def _come_out_even(shares: int, *counts: int) -> bool:
+    return all(count % shares == 0 for count in counts)

@@ -31,7 +31,7 @@ class Plan(NamedTuple):
     are the predicted peaks of one GPU (of the host on a CPU slot) by phase, ``predicted_peak_gib`` the largest.
     ``host_gib`` is what the slot's processes, one a GPU, hold in host memory: every part that is not resident, or,
     where ``stream_from_disk``, only the text encoder on its way and the blocks on theirs, because the host could not
-    hold the denoiser.
+    hold the denoiser. ``tier`` is the one that was asked for.
     """
 
     dtype: Dtype
@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     predicted_peak_gib: float
     host_gib: float
     stream_from_disk: bool
+    tier: Tier = "exact"
 
 
 class Refusal(NamedTuple):

@@ -50,12 +50,14 @@ def _options(spec: ModelSpec) -> Iterator[_Option]:
 def plan(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> Plan | Refusal:
     """Where the parts lie when ``work`` runs on ``slot``, or why it cannot.
 
-    ``tier`` "fast" lets the denoiser be quantised where the slot's kind can compute so; "exact" never does. Quantised
-    weights are never streamed: torchao and offload streams do not go together.
+    ``tier`` "fast" lets the denoiser be quantised where the slot's kind can compute so; "exact" never does.
     """
     if slot.is_cpu:
         return _cpu_plan(spec, work, slot)
-    tried = [_gpu_plan(spec, work, slot, option, _denoiser_dtype(slot, tier)) for option in _options(spec)]
+    tried = [
+        _gpu_plan(spec, work, slot, option, _denoiser_dtype(slot, tier))._replace(tier=tier)
+        for option in _options(spec)
+    ]
     fitting = [
         candidate for candidate in tried if candidate.predicted_peak_gib <= slot.kind.memory_gib - _GPU_RESERVE_GIB
     ]
@@ -64,7 +66,8 @@ def plan(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> Pl
         return within_host[0]
     if tier == "fast" and _denoiser_dtype(slot, tier) != "bfloat16":
         # Not even quantised does it fit whole; in bf16 it can be streamed.
-        return plan(spec, work, slot, tier="exact")
+        exact = plan(spec, work, slot, tier="exact")
+        return exact._replace(tier=tier) if isinstance(exact, Plan) else exact
     return _refusal(spec, work, slot, tried, fitting)
 
 

@@ -10,10 +10,8 @@ from typing import Any
 
 import httpx
 import PIL.Image
-from diffusers import WanTransformer3DModel
-from safetensors.torch import load_file
+from safetensors import safe_open
 
-from models import registry
 from tests.e2e.studio import Studio, wait_until
 
 TRAINED_S = 300.0
@@ -75,7 +73,7 @@ def test_given_pictures_when_trained_by_the_fleet_then_the_character_is_used_by_
         for expert in ("high_noise", "low_noise"):
             link = client.get(f"{path}/lora", params={"expert": expert}).headers["location"]
             (tmp_path / f"{expert}.safetensors").write_bytes(httpx.get(link).content)
-        _check_stock_loads(tmp_path / "high_noise.safetensors")
+        _check_learned(tmp_path / "high_noise.safetensors")
 
         asked = {"model": "wan-mini", "prompt": "a [character:quadrada] moving left", "num_frames": 17}
         video = client.post("/videos", json=asked).raise_for_status().json()
@@ -92,9 +90,11 @@ def test_given_pictures_when_trained_by_the_fleet_then_the_character_is_used_by_
         assert client.get(f"/videos/{video['id']}").json()["status"] == "completed"
 
 
-def _check_stock_loads(path: Path) -> None:
-    """diffusers alone takes the file, and it changes what the network says."""
-    folder = registry.CHECKPOINTS / "wan-mini"
-    network = WanTransformer3DModel.from_pretrained(folder, subfolder="transformer")
-    network.load_lora_adapter(load_file(path), prefix="transformer")
-    assert any("lora_B" in name and tensor.any() for name, tensor in network.state_dict().items())
+def _check_learned(path: Path) -> None:
+    """diffusers' keys, weights that moved, and a header that tells what it is (the unit tests load it by diffusers)."""
+    with safe_open(path, framework="np") as file:
+        names = list(file.keys())
+        assert all(name.startswith("transformer.blocks.") for name in names)
+        assert any(file.get_tensor(name).any() for name in names if "lora_B" in name)
+        told = file.metadata()
+    assert (told["base_model"], told["trigger"], told["character"]) == ("wan-mini", "zxquad", "Quadrada")

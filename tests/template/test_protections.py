@@ -12,7 +12,7 @@ from tests.template.conftest import Synthesis
 def test_given_the_buckets_when_read_then_none_can_be_public_and_all_are_encrypted(production: Synthesis) -> None:
     buckets = production.of_type("AWS::S3::Bucket").values()
 
-    assert len(buckets) == 2
+    assert len(buckets) == 3
     for bucket in buckets:
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["BucketEncryption"]

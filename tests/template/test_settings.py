@@ -87,6 +87,13 @@ def test_given_both_profiles_when_synthesised_then_only_what_the_settings_switch
     assert _types(local) - _types(production) == Counter()
     assert _types(production) - _types(local) == Counter(
         {
+            # console: its bucket and the bucket's policy, CloudFront before it and the API (locally: the front door)
+            "AWS::S3::Bucket": 1,
+            "AWS::S3::BucketPolicy": 1,
+            "AWS::CloudFront::Distribution": 1,
+            "AWS::CloudFront::Function": 1,
+            "AWS::CloudFront::OriginAccessControl": 1,
+            "AWS::CloudFront::ResponseHeadersPolicy": 1,
             # events.archive_days
             "AWS::Events::Archive": 1,
             # fleet.flow_logs: the flow log, its log group, its role

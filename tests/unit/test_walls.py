@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("models", "jobs", "lambdas", "gpu_agent", "local", "cdk", "knowledge", "cli", "training", "simulator")
+OURS = ("models", "jobs", "lambdas", "gpu_agent", "local", "cdk", "knowledge", "cli", "training", "simulator", "bench")
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft"}
 PURE = ("models.catalog", "models.estimate", "models.placement")
 
@@ -35,6 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # What it simulates is what production runs: the planner, the choice of work, the estimate.
     "simulator": ("jobs.planner", "jobs.waiting", "gpu_agent.choice", *PURE),
     "training": ("models",),
+    "bench": ("models", "training"),
 }
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from jobs.fleet import FleetStore, Instance, Slot
+from jobs.fleet_plan import FailureRecord, MarketPlan, PlanRecord, PlanStore, SpendRecord
 from jobs.keys import KeyStore
+from jobs.planner import FailureKind, HoldCode, Ledger
 from jobs.queue import JobQueues
 from lambdas.drop_folder.handler import handler as drop_folder
 from tests.unit.cli.conftest import Cli
@@ -38,6 +40,31 @@ def test_given_an_idle_deployment_when_the_fleet_is_asked_then_it_costs_nothing_
     assert "video_x" in shown
     assert cli("fleet", "--json").json["instances"][0]["id"] == "i-1"
     FleetStore(TABLE).deregister("i-1")
+
+
+def test_given_a_plan_that_is_held_back_when_the_fleet_is_asked_then_spend_and_reason_are_told(
+    cli: Cli, studio: Studio
+) -> None:
+    market = MarketPlan(desired=1, instances=0, usd_per_hour=1.7)
+    failure = FailureRecord(market="spot", kind=FailureKind.CAPACITY, at=9e9, message="no [g5] left")
+    limits = {"max_usd_per_month": 1500.0, "max_usd_per_hour": 10.0}
+    spend = SpendRecord(month="2026-11", month_usd=12.5, usd_per_hour=1.7, stopped=False, **limits)
+    plan = PlanRecord(
+        at=9e9,
+        spot=market,
+        on_demand=market,
+        holds=(HoldCode.NO_CAPACITY,),
+        failures=(failure,),
+        spend=spend,
+        ledger=Ledger(month="2026-11", usd=12.5, at_s=9e9),
+    )
+    PlanStore(TABLE).put(plan)
+
+    shown = " ".join(cli("fleet").out.split())
+
+    assert "US$ 1.70 an hour now of US$ 10.00, US$ 12.50 in 2026-11 of US$ 1,500.00" in shown
+    assert "Held back by: no capacity" in shown
+    assert "Launches fail (spot, capacity): no [g5] left" in shown
 
 
 def test_given_a_key_when_made_then_it_is_shown_once_and_works_until_revoked(cli: Cli, studio: Studio) -> None:

@@ -3,18 +3,35 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.text import WHAT_TO_DO
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.studio import REQUEST_ID, Studio
+
+ROOT = Path(__file__).parents[3]
 
 
 def submitted(cli: Cli, *more: str) -> str:
     ended = cli("submit", "a red circle moves", "--model", "wan-mini", "--json", *more)
     assert ended.code == 0, ended.err
     return str(ended.json["id"])
+
+
+def once_shown(studio: Studio, video_id: str, work: Callable[[], None]) -> threading.Thread:
+    """Does the work when the video is asked for again, and so has been shown as it was."""
+
+    def wait() -> None:
+        while sum(path.endswith(video_id) for method, path, _ in list(studio.seen) if method == "GET") < 2:
+            time.sleep(0.02)
+        work()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
 
 
 def later(work: object, *arguments: object, delay_s: float = 0.3) -> threading.Timer:
@@ -163,18 +180,26 @@ def test_given_watch_when_the_video_fails_then_reason_and_code_1(cli: Cli, studi
         with studio.lock:
             studio.store.fail(video_id, attempt, error=JobError(code="out_of_memory", message="The GPU was full."))
 
-    later(fail)
+    once_shown(studio, video_id, fail)
 
     ended = cli("watch", video_id)
 
     assert ended.code == 1
-    assert "failed (out_of_memory): The GPU was full." in ended.out
+    assert "failed (out_of_memory): The GPU was full. Next: send it again with a smaller --size" in ended.out
     assert "step 3 of 8" in ended.err
+
+
+def test_given_each_advice_then_its_code_is_one_that_videos_fail_with() -> None:
+    sources = [path.read_text() for part in ("jobs", "gpu_agent") for path in (ROOT / part).rglob("*.py")]
+
+    unknown = [code for code in WHAT_TO_DO if not any(f'"{code}"' in source for source in sources)]
+
+    assert unknown == []
 
 
 def test_given_json_when_watched_then_each_change_is_a_line(cli: Cli, studio: Studio) -> None:
     video_id = submitted(cli)
-    later(studio.complete, video_id)
+    once_shown(studio, video_id, lambda: studio.complete(video_id))
 
     ended = cli("watch", video_id, "--json")
 
@@ -202,6 +227,8 @@ def test_given_videos_when_listed_then_filters_pages_and_the_next_step_hold(cli:
     assert f"--after {newest[1]}" in shown.err
     assert cli("list", "--after", newest[1], "--limit", "1", "--json").json["data"][0]["id"] == newest[2]
     assert {video["status"] for video in cli("list", "--status", "completed", "--json").json["data"]} <= {"completed"}
+    named = cli("list", "--text", newest[1].lower(), "--json").json["data"]
+    assert [video["id"] for video in named] == [newest[1]]
 
 
 def test_given_a_running_video_when_shown_then_its_attempt_and_step_are_there(cli: Cli, studio: Studio) -> None:
@@ -214,6 +241,15 @@ def test_given_a_running_video_when_shown_then_its_attempt_and_step_are_there(cl
     assert "in progress, 62%" in ended.out
     assert "i-1" in ended.out
     assert "scene=[bold]1[/bold]" in ended.out  # a caller's text is no markup
+
+
+def test_given_a_completed_video_when_shown_then_time_and_cost_stand_by_phase(cli: Cli, studio: Studio) -> None:
+    video_id = submitted(cli)
+    studio.complete(video_id)
+
+    (row,) = [line for line in cli("show", video_id).out.splitlines() if line.startswith("denoise")]
+
+    assert row.split() == ["denoise", "3.0", "s", "100%", "US$", "0.0120"]
 
 
 def test_given_a_completed_video_when_downloaded_then_the_key_does_not_go_to_the_file_store(

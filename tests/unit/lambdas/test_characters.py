@@ -332,7 +332,8 @@ def test_given_the_same_request_again_then_the_same_character_and_another_body_i
 def test_given_two_identical_requests_at_the_same_moment_then_one_character_and_one_training(
     api: Api, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body, key, faster = five(name="Gêmea"), {"idempotency-key": "one"}, []
+    body, key = five(name="Gêmea"), {"idempotency-key": "one"}
+    faster: list[str] = []
     original = CharacterStore.create
     before = set(cloud.object_keys("characters/"))
 

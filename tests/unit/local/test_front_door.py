@@ -161,6 +161,25 @@ def test_given_a_console_when_its_page_is_asked_for_then_it_is_served(tmp_path: 
         assert "console" in httpx.get(f"{url}/", trust_env=False).text
 
 
+def test_given_a_console_when_its_pages_and_files_are_asked_for_then_they_are_kept_and_guarded(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<title>console</title>")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "main-abc.js").write_text("1")
+    app = create_app(api_url="http://127.0.0.1:1", api_host=API_HOST, console=tmp_path)
+
+    with _serving(app) as url:
+        page = httpx.get(f"{url}/videos/video_1", trust_env=False)
+        script = httpx.get(f"{url}/assets/main-abc.js", trust_env=False)
+        missing = httpx.get(f"{url}/assets/gone.js", trust_env=False)
+
+    assert (page.status_code, page.text) == (200, "<title>console</title>")
+    assert page.headers["cache-control"] == "no-cache"
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert "connect-src 'self' http://127.0.0.1:1;" in page.headers["content-security-policy"]
+    assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert missing.status_code == 404
+
+
 def test_given_an_api_that_is_down_when_called_then_the_error_has_the_dialects_shape(tmp_path: Path) -> None:
     app = create_app(api_url=f"http://127.0.0.1:{free_port()}", api_host=API_HOST, console=tmp_path / "none")
 

@@ -16,6 +16,10 @@ import time
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.interface import VideoModel
 
 KERNELS = ("stock", "onednn")
 PHASES = ("encode", "denoise", "decode", "video")
@@ -37,7 +41,7 @@ class Stopwatch:
         self._name, self._since = name, now
 
 
-def one_video(kernels: str) -> tuple[object, Laps]:
+def one_video(kernels: str) -> "tuple[VideoModel, Laps]":
     """A fresh model and its first video."""
     from models import catalog, registry
     from models.wan import load
@@ -47,9 +51,10 @@ def one_video(kernels: str) -> tuple[object, Laps]:
     return model, again(model, seed=0)
 
 
-def again(model: object, *, seed: int) -> Laps:
+def again(model: "VideoModel", *, seed: int) -> Laps:
+    """Another video by the same model."""
     from models import catalog
-    from models.interface import GenerationRequest, VideoModel
+    from models.interface import GenerationRequest
     from models.output import write_video
 
     default = catalog.get("wan-mini").default
@@ -62,11 +67,11 @@ def again(model: object, *, seed: int) -> Laps:
         fps=16,
         num_inference_steps=default.num_inference_steps,
         guidance_scale=default.guidance_scale,
+        guidance_scale_2=default.guidance_scale_2,
         seed=seed,
     )
     watch = Stopwatch()
-    generating: VideoModel = model  # type: ignore[assignment]
-    frames = list(generating.generate(request, on_step=lambda step: None, on_phase=watch.begin))
+    frames = list(model.generate(request, on_step=lambda step: None, on_phase=watch.begin))
     watch.begin("video")
     with tempfile.TemporaryDirectory() as folder:
         write_video(frames, Path(folder) / "video.mp4", fps=16, num_frames=len(frames))

@@ -16,6 +16,7 @@ import transformers
 from torch.fx.experimental import _config as fx_config
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.published import DENOISERS, VAES
 from models import catalog, estimate
 from models.catalog import ModelSpec
 from models.estimate.denoiser import forward_flops
@@ -70,49 +71,6 @@ def work_of(spec: ModelSpec, width: int, height: int, num_frames: int) -> tuple[
         guidance_scale=spec.default.guidance_scale,
     )
     return work, latent_grid(spec, work, num_frames)
-
-
-TI2V_VAE = {
-    "base_dim": 160,
-    "decoder_base_dim": 256,
-    "z_dim": 48,
-    "is_residual": True,
-    "patch_size": 2,
-    "in_channels": 12,
-    "out_channels": 12,
-    "scale_factor_spatial": 16,
-    "latents_mean": [0.0] * 48,
-    "latents_std": [1.0] * 48,
-}
-COG = {"num_attention_heads": 48, "num_layers": 42, "use_rotary_positional_embeddings": True}
-TI2V = {"num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30, "in_channels": 48, "out_channels": 48}
-
-# The published configurations, as far as they differ from the classes' defaults.
-DENOISERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "wan2.2-t2v-a14b": ("WanTransformer3DModel", {}),
-    "wan2.2-i2v-a14b": ("WanTransformer3DModel", {"in_channels": 36}),
-    "wan2.2-ti2v-5b": ("WanTransformer3DModel", TI2V),
-    "holocine-14b": ("WanTransformer3DModel", {}),
-    "hunyuan-video": ("HunyuanVideoTransformer3DModel", {}),
-    "hunyuan-video-i2v": ("HunyuanVideoTransformer3DModel", {"image_condition_type": "token_replace"}),
-    "cogvideox-5b": ("CogVideoXTransformer3DModel", COG),
-    "cogvideox-5b-i2v": (
-        "CogVideoXTransformer3DModel",
-        COG | {"in_channels": 32, "use_learned_positional_embeddings": True},
-    ),
-    "mochi-1": ("MochiTransformer3DModel", {}),
-    "ltx-video": ("LTXVideoTransformer3DModel", {}),
-}
-VAES: dict[str, tuple[str, dict[str, Any]]] = {
-    "wan2.2-t2v-a14b": ("AutoencoderKLWan", {}),
-    "wan2.2-i2v-a14b": ("AutoencoderKLWan", {}),
-    "wan2.2-ti2v-5b": ("AutoencoderKLWan", TI2V_VAE),
-    "holocine-14b": ("AutoencoderKLWan", {}),
-    "hunyuan-video": ("AutoencoderKLHunyuanVideo", {}),
-    "cogvideox-5b": ("AutoencoderKLCogVideoX", {}),
-    "mochi-1": ("AutoencoderKLMochi", {}),
-    "ltx-video": ("AutoencoderKLLTXVideo", {}),
-}
 
 
 @cache

@@ -10,6 +10,7 @@ from models import catalog
 from training import bench_lora, characters
 from training.judge.character import look_for
 from training.judge.verdict import read_clip
+from training.pack import CHECKPOINTS
 from training.world.character import COLOURS, Appearance, draw_character, random_appearances
 from training.world.draw import draw_scenes
 from training.world.palette import MOTIONS, SHAPES
@@ -59,8 +60,8 @@ def test_given_a_few_steps_when_trained_and_measured_then_both_experts_have_file
 ) -> None:
     settings = replace(characters.Settings(), steps=2, rank=2, batch_size=1, clip_frames=1, prior_weight=0.0)
 
-    files = characters.train(tmp_path, settings, characters.CHECKPOINTS / characters.MODEL)
-    figures = characters.measure(files, 1, characters.CHECKPOINTS / characters.MODEL)
+    files = characters.train(tmp_path, settings, CHECKPOINTS / characters.MODEL)
+    figures = characters.measure(files, 1, CHECKPOINTS / characters.MODEL)
 
     assert len(list((tmp_path / "pictures").iterdir())) == characters.PICTURES
     assert all(0 <= value <= 1 for value in vars(figures).values())

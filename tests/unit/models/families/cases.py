@@ -19,7 +19,7 @@ import torch
 
 from models import catalog, tiny
 from models.common.engine import DiffusersVideoModel
-from models.interface import Checkpoint, GenerationRequest, GenerationStopped, Step
+from models.interface import Checkpoint, GenerationRequest, GenerationStopped, Step, VideoModel
 
 WeightsOf = Callable[[str], Path]
 
@@ -280,7 +280,7 @@ def stock_frames(
 
 
 def frames_of(
-    model: DiffusersVideoModel,
+    model: VideoModel,
     asked: GenerationRequest,
     resume: Checkpoint | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
@@ -288,7 +288,7 @@ def frames_of(
     return np.stack(list(model.generate(asked, resume=resume, on_step=on_step, on_phase=lambda phase: None)))
 
 
-def checkpoint_after(model: DiffusersVideoModel, asked: GenerationRequest, step: int) -> Checkpoint:
+def checkpoint_after(model: VideoModel, asked: GenerationRequest, step: int) -> Checkpoint:
     """Generates until `step` is done, and stops there, as an agent does that has been given notice."""
     taken: list[Checkpoint] = []
 

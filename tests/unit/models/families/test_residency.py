@@ -13,6 +13,7 @@ from models.common.engine import DiffusersVideoModel
 from models.common.pipelines import PipelineSet
 from models.common.residency import Residency
 from models.interface import CheckpointMismatch, UnsupportedRequest
+from models.speed.tiers import Acceleration
 from models.wan.family import WanFamily
 from tests.unit.models.families import cases
 
@@ -32,6 +33,22 @@ def open_model(
     family = WanFamily(text=not case.with_image, image=case.with_image, two_experts=True)
     pipelines = PipelineSet(family=family, folder=folder, device=torch.device(device), dtype=dtype, residency=residency)
     return DiffusersVideoModel(spec=catalog.get(case.model), family=family, pipelines=pipelines)
+
+
+def of_family(
+    case: cases.Case, folder: Path, residency: Residency, acceleration: Acceleration | None = None
+) -> DiffusersVideoModel:
+    """Any case's model on the CPU, in this residency."""
+    loaded = cases.load(case, folder)
+    loaded._pipelines = PipelineSet(
+        family=loaded._family,
+        folder=folder,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        residency=residency,
+        acceleration=acceleration,
+    )
+    return loaded
 
 
 def plan(slot: str, **changes: Any) -> placement.Plan:
@@ -142,15 +159,47 @@ def test_given_a_plan_then_its_modes_are_taken_over() -> None:
     assert residency.keep_text_encoder == (streamed.text_encoder.mode == "resident")
 
 
+def test_given_a_plan_of_the_fast_tier_then_its_quantised_denoiser_is_taken_over() -> None:
+    quantised = plan("A10G", denoiser=placement.PartPlan("on-demand", "int8", 13.4, 26.8), tier="fast")
+
+    residency = Residency.of(quantised, torch.device("cuda"))
+
+    assert (residency.tier, residency.denoiser, residency.denoiser_dtype) == ("fast", "on-demand", "int8")
+
+
+@pytest.mark.parametrize("name", ["wan-t2v-two-experts", "cogvideox-t2v", "mochi-t2v", "ltx-t2v"])
+@pytest.mark.parametrize("places", [PLACES[1], PLACES[2], PLACES[3]])
+def test_given_an_int8_denoiser_then_it_runs_in_any_place_and_its_checkpoints_are_its_own(
+    name: str, places: dict[str, Any], weights_of: Callable[[str], Path]
+) -> None:
+    case, folder = cases.CASES[name], weights_of(name)
+    asked = cases.request(case, folder)
+    exact = cases.load(case, folder)
+    quantised = of_family(case, folder, Residency(**places, denoiser_dtype="int8"))
+
+    difference = np.abs(cases.frames_of(quantised, asked).astype(int) - cases.frames_of(exact, asked).astype(int))
+
+    assert 0 < difference.mean() < 12, "random weights: a sanity check, quality is judged by the trained model"
+    with pytest.raises(CheckpointMismatch):
+        cases.frames_of(exact, asked, resume=cases.checkpoint_after(quantised, asked, 1))
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"layout": estimate.Layout(cfg=2, ulysses=1)},
-        {"denoiser": placement.PartPlan("on-demand", "int8", 13.4, 26.8)},
-    ],
+    "name", ["hunyuan-t2v", "hunyuan-i2v-token-replace", "hunyuan-i2v-latent-concat", "cogvideox-t2v", "mochi-t2v"]
 )
-def test_given_a_plan_that_cannot_be_run_then_refused_naming_the_plan(changes: dict[str, Any]) -> None:
+def test_given_trimmed_texts_then_frames_are_the_stock_ones_within_rounding(
+    name: str, weights_of: Callable[[str], Path]
+) -> None:
+    case, folder = cases.CASES[name], weights_of(name)
+    trimmed = of_family(case, folder, Residency(keep_text_encoder=True), Acceleration(trimmed=True))
+
+    frames = cases.frames_of(trimmed, cases.request(case, folder)).astype(int)
+
+    np.testing.assert_allclose(frames, cases.stock_frames(case, folder).astype(int), atol=1)
+
+
+def test_given_a_plan_for_several_gpus_then_refused_naming_the_plan() -> None:
     with pytest.raises(UnsupportedRequest) as refusal:
-        Residency.of(plan("A10G", **changes), torch.device("cuda"))
+        Residency.of(plan("A10G", layout=estimate.Layout(cfg=2, ulysses=1)), torch.device("cuda"))
 
     assert refusal.value.param == "plan"

@@ -62,6 +62,13 @@ def test_given_garbage_in_place_of_the_header_then_the_file_is_named(folder: Pat
     assert refused_file(folder) == TRANSFORMER
 
 
+@pytest.mark.parametrize("header", [b"[]", b'{"a": 3}', b'{"a": {}}', b'{"a": {"data_offsets": [0, "x"]}}'])
+def test_given_a_header_that_is_json_and_no_safetensors_then_the_file_is_named(header: bytes, folder: Path) -> None:
+    (folder / TRANSFORMER).write_bytes(len(header).to_bytes(8, "little") + header)
+
+    assert refused_file(folder) == TRANSFORMER
+
+
 def test_given_a_missing_shard_then_it_is_named(folder: Path) -> None:
     whole = folder / TRANSFORMER
     first = "diffusion_pytorch_model-00001-of-00002.safetensors"

@@ -1,0 +1,39 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { api, body, type RequestBody, type Video } from "@/api/client";
+
+/** The fields that ask for the same video once more. */
+export const requestOf = (video: Video): RequestBody => ({
+  model: video.model,
+  size: video.size,
+  num_inference_steps: video.num_inference_steps,
+  guidance_scale: video.guidance_scale,
+  priority: video.priority as NonNullable<RequestBody["priority"]>,
+  output: video.output,
+  continuity: video.continuity as NonNullable<RequestBody["continuity"]>,
+  seed: video.seed,
+  metadata: video.metadata,
+  ...(video.guidance_scale_2 == null ? {} : { guidance_scale_2: video.guidance_scale_2 }),
+  ...(video.negative_prompt ? { negative_prompt: video.negative_prompt } : {}),
+  ...(video.loras?.length ? { loras: video.loras } : {}),
+  ...(video.shots?.length ? { shots: video.shots } : { prompt: video.prompt, num_frames: video.num_frames }),
+});
+
+/** Ask for the same video again. The input image is not shown by the API: such a video is made anew on the first page. */
+export const useAgain = (video: Video) => {
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async () =>
+      body(
+        await api.POST("/v1/videos", {
+          body: requestOf(video),
+          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+        }),
+      ),
+    onSuccess: (made) => {
+      void client.invalidateQueries({ queryKey: ["get", "/v1/videos"] });
+      void navigate({ to: "/videos/$videoId", params: { videoId: made.id } });
+    },
+  });
+};

@@ -1,0 +1,36 @@
+"""One browser for the console's tests, and visitors with fresh contexts in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.e2e.console.browser import WAIT_MS, Visit, launch, visit
+from tests.e2e.studio import Studio
+
+Visitors = Callable[..., Visit]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, studio: Studio) -> Iterator[Visitors]:
+    """Makes a visitor: `visitor(locale="pt-BR")`."""
+    with ExitStack() as stack:
+
+        def arrive(**options: Any) -> Visit:
+            base = str(studio.stack["console"])
+            return stack.enter_context(visit(browser, **{"base": base, "key": studio.api_key, **options}))
+
+        yield arrive

@@ -1,0 +1,116 @@
+"""Keys, webhooks and characters: made, tested, watched, taken back."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.e2e.console.browser import Visit
+from tests.e2e.studio import Studio
+
+Visitors = Callable[..., Visit]
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Somebody's program that is told of videos."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(204)
+        self.end_headers()
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/hook"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_given_a_new_key_then_it_is_shown_once_works_and_is_revoked(visitor: Visitors, studio: Studio) -> None:
+    page = visitor().open("/keys")
+    page.get_by_role("button", name="New key").click()
+    name = f"render farm {secrets.token_hex(3)}"
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("US$ a month").fill("25")
+    page.get_by_role("dialog").get_by_role("button", name="New key").click()
+    secret = page.get_by_test_id("secret").inner_text()
+    assert _status(studio, secret) == 200
+    page.get_by_role("button", name="I have kept it").click()
+    expect(page.get_by_test_id("secret")).to_be_hidden()
+    row = page.get_by_role("main").get_by_role("listitem").filter(has_text=name)
+    expect(row).to_contain_text("$25.00 a month")
+    row.get_by_role("button", name="Usage").click()
+    expect(row).to_contain_text("Videos today")
+
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Revoke").click()
+
+    expect(row).to_contain_text("Revoked")
+    assert _status(studio, secret) == 401
+
+
+def _status(studio: Studio, key: str) -> int:
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.get(f"{studio.api_base}/videos", headers=headers, trust_env=False).status_code
+
+
+def test_given_a_receiver_when_a_webhook_is_made_then_its_test_is_answered_and_it_can_go(
+    visitor: Visitors, receiver: str
+) -> None:
+    page = visitor().open("/webhooks")
+    page.get_by_role("button", name="New webhook").click()
+    page.get_by_label("URL").fill(receiver)
+    page.get_by_label("Name").fill("editor")
+    page.get_by_role("dialog").get_by_role("button", name="New webhook").click()
+    expect(page.get_by_test_id("secret")).to_contain_text("whsec_")
+    page.get_by_role("button", name="I have kept it").click()
+    card = page.get_by_role("main").get_by_role("listitem").filter(has_text="editor")
+    card.get_by_role("button", name="Test").click()
+    expect(page.get_by_text("The receiver answered 204.")).to_be_visible()
+    card.get_by_role("button", name="Deliveries").click()
+    expect(card.get_by_text("Nothing has been delivered yet.")).to_be_visible()
+
+    card.get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+
+    expect(card).to_have_count(0)
+
+
+def test_given_pictures_when_a_character_is_made_then_it_is_watched_and_can_be_deleted(
+    visitor: Visitors, tmp_path: Path
+) -> None:
+    files = []
+    for number, colour in enumerate(("red", "green", "blue", "yellow", "white", "black")):
+        file = tmp_path / f"{colour}.png"
+        image = Image.effect_noise((256, 256), 40 + 10 * number).convert("RGB")
+        image.paste(colour, (64, 64, 192, 192))
+        content = io.BytesIO()
+        image.save(content, "PNG")
+        file.write_bytes(content.getvalue())
+        files.append(file)
+    page = visitor().open("/characters")
+    page.get_by_role("button", name="New character").click()
+    page.get_by_label("Name").fill("Ana")
+    page.locator("input[type=file]").set_input_files(files)
+    page.get_by_role("dialog").get_by_role("button", name="New character").click()
+    card = page.get_by_role("main").get_by_role("listitem").filter(has_text="Ana")
+    expect(card).to_contain_text("from 6 pictures")
+
+    card.get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+
+    expect(card).to_have_count(0)

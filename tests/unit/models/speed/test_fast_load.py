@@ -1,0 +1,73 @@
+"""The quick loader reads what `from_pretrained` reads, to the bit and the dtype, and names a broken file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import diffusers
+import pytest
+import torch
+
+from models.interface import WeightsError
+from models.speed import fast_load
+from tests.unit.models.families.cases import CASES
+
+CPU = torch.device("cpu")
+NETWORKS = [
+    ("wan-t2v-two-experts", "transformer", "WanTransformer3DModel"),
+    ("wan-t2v-two-experts", "vae", "AutoencoderKLWan"),
+    ("hunyuan-t2v", "transformer", "HunyuanVideoTransformer3DModel"),
+    ("ltx-t2v", "vae", "AutoencoderKLLTXVideo"),
+    ("cogvideox-i2v", "transformer", "CogVideoXTransformer3DModel"),
+    ("mochi-t2v", "transformer", "MochiTransformer3DModel"),
+]
+
+
+@pytest.fixture
+def folder_of(tmp_path: Path) -> Callable[[str], Path]:
+    def build(case: str) -> Path:
+        CASES[case].build(tmp_path / case)
+        return tmp_path / case
+
+    return build
+
+
+@pytest.mark.parametrize(("case", "component", "class_name"), NETWORKS)
+def test_given_a_network_then_it_is_the_one_that_the_stock_loader_makes(
+    case: str, component: str, class_name: str, folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_load, "_PIECE_BYTES", 3 * 4096)
+    folder, cls = folder_of(case) / component, getattr(diffusers, class_name)
+    stock = cls.from_pretrained(folder, dtype=torch.bfloat16)
+
+    ours = fast_load.load_network(cls, folder, dtype=torch.bfloat16, device=CPU)
+
+    expected = dict(stock.named_parameters()) | dict(stock.named_buffers())
+    found = dict(ours.named_parameters()) | dict(ours.named_buffers())
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert found[name].dtype == tensor.dtype, name
+        assert torch.equal(found[name], tensor), name
+    assert dict(ours.config) == {key: value for key, value in stock.config.items() if key != "_name_or_path"}
+    assert not ours.training
+
+
+def test_given_shards_then_all_are_read(folder_of: Callable[[str], Path], tmp_path: Path) -> None:
+    whole = diffusers.WanTransformer3DModel.from_pretrained(folder_of("wan-t2v-two-experts") / "transformer")
+    whole.save_pretrained(tmp_path / "sharded", max_shard_size="20KB")
+
+    ours = fast_load.load_network(type(whole), tmp_path / "sharded", dtype=torch.float32, device=CPU)
+
+    assert len(fast_load.weight_files(tmp_path / "sharded")) > 1
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), ours.parameters(), strict=True))
+
+
+def test_given_a_file_cut_short_then_the_error_names_it(folder_of: Callable[[str], Path]) -> None:
+    folder = folder_of("wan-t2v-two-experts") / "transformer"
+    (path,) = fast_load.weight_files(folder)
+    with path.open("rb+") as file:
+        file.truncate(path.stat().st_size - 5000)
+
+    with pytest.raises(WeightsError, match="middle of a tensor") as refusal:
+        fast_load.load_network(diffusers.WanTransformer3DModel, folder, dtype=torch.float32, device=CPU)
+
+    assert refusal.value.file == path
