@@ -61,6 +61,10 @@ class ParallelVideoModel:
         frames = self._model.generate(request, resume=resume, on_step=step_of_all, on_phase=on_phase)
         return self._led(frames, request, resume)
 
+    def prefetch(self, request: GenerationRequest) -> None:
+        """See `VideoModel.prefetch`. The followers read the same files, from the same system's memory."""
+        self._model.prefetch(request)
+
     def unload(self) -> None:
         """Ends the other processes and frees this one's memory."""
         self.crew.close()

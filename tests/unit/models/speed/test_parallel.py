@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.interface import GenerationStopped, LoraError, LoraRef, Step
+from models.interface import GenerationStopped, LoraError, LoraRef, Step, VideoModel
+from models.speed.parallel.model import ParallelVideoModel
 from tests.unit.models.families import cases
 from tests.unit.models.speed.parallel_worker import generate_for_long, parallel
 
@@ -141,3 +142,9 @@ def running(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_parallel_model_offers_all_that_a_model_does() -> None:
+    wanted = {name for name in vars(VideoModel) if not name.startswith("_")}
+
+    assert {name for name in wanted if not hasattr(ParallelVideoModel, name)} == set()
