@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -91,14 +91,15 @@ class TallyStore:
     def add(self, job: Job) -> bool:
         """Count an ended job; False if that was done before."""
         once = {**items.tallied_key(job.id), "expires_at": int(self._now() + ONCE_LIFETIME_S)}
-        put = {
+        put: Any = {
             "TableName": self.table,
             "Item": items.marshal(once),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
+        update: Any = self._update(job)
         for race in range(MAX_RACES):
             try:
-                self.client.transact_write_items(TransactItems=[{"Put": put}, {"Update": self._update(job)}])  # type: ignore[list-item]
+                self.client.transact_write_items(TransactItems=[{"Put": put}, {"Update": update}])
             except self.client.exceptions.TransactionCanceledException as cancelled:
                 codes = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in codes:

@@ -41,7 +41,7 @@ def _jobs(kind: Kind, found: Sequence[Found]) -> dict[str, Job]:
     if kind == "uploads":
         return {}
     ids = sorted({job_of(one.key) for one in found})
-    table, jobs = settings().table, {}
+    table, jobs = settings().table, dict[str, Job]()
     for start in range(0, len(ids), _BATCH):
         keys = [items.marshal(items.job_key(one)) for one in ids[start : start + _BATCH]]
         request = {table: {"Keys": keys, "ConsistentRead": True}}

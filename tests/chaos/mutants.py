@@ -27,10 +27,10 @@ def without_conditional_publish() -> None:
     """The write that completes a job is unconditional."""
     conditional = JobStore._replace
 
-    def replace(self: JobStore, old: Job, new: Job) -> bool:
+    def replace(self: JobStore, old: Job, new: Job, item: items.Item) -> bool:
         if new.status != "completed":
-            return conditional(self, old, new)
-        self.client.put_item(TableName=self.table, Item=items.job_to_item(new))
+            return conditional(self, old, new, item)
+        self.client.put_item(TableName=self.table, Item=items.job_to_item(new, over=item))
         return True
 
     JobStore._replace = replace  # type: ignore[method-assign]

@@ -36,7 +36,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     for _ in range(ITERATIONS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return x if wide else x.mT
+    return torch.as_tensor(x if wide else x.mT)
 
 
 class BlockOptimizer:
@@ -73,4 +73,4 @@ class BlockOptimizer:
         torch._foreach_zero_(gradients)
         momentum.lerp_(gradient, 1 - MOMENTUM)
         scale = UPDATE_RMS * max(gradient.shape[1:]) ** 0.5
-        return orthogonalised(gradient.lerp(momentum, MOMENTUM)).float() * (scale * self.learning_rate)
+        return torch.as_tensor(orthogonalised(gradient.lerp(momentum, MOMENTUM)).float() * (scale * self.learning_rate))

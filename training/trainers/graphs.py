@@ -3,7 +3,7 @@ than running them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -34,8 +34,9 @@ def _tensors(batch: Batch) -> list[Tensor]:
 
 
 def _copied(batch: Batch) -> Batch:
-    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return replace(batch, **{name: value.clone() for name, value in values.items() if isinstance(value, Tensor)})
+    values: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    copies: dict[str, Any] = {name: value.clone() for name, value in values.items() if isinstance(value, Tensor)}
+    return replace(batch, **copies)
 
 
 class StepGraphs:
@@ -45,7 +46,7 @@ class StepGraphs:
         self.step = step
         self.warm: dict[tuple[ClipKind, bool], int] = {}
         self.captured: dict[tuple[ClipKind, bool], _Captured] = {}
-        self.pool: tuple[int, int] | None = None
+        self.pool: Any = None
 
     def __call__(self, batch: Batch, choice: "Choice") -> Tensor:
         """Do one step; returns its loss."""
@@ -60,7 +61,7 @@ class StepGraphs:
 
     def _aside(self, batch: Batch, choice: "Choice") -> Tensor:
         """An ordinary step on a stream of its own, as captures ask of what comes before them."""
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             loss = self.step(batch, choice)

@@ -91,7 +91,7 @@ def test_given_two_writers_at_once_then_neither_sample_is_lost(cloud: Cloud, mon
     store, first, second = CalibrationStore(TABLE), sample_of(finished()), sample_of(finished())
     assert first is not None
     assert second is not None
-    write, raced = store._write, []
+    write, raced = store._write, list[bool]()
 
     def other_first(*values: Any) -> bool:
         if not raced:

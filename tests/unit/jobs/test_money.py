@@ -70,7 +70,7 @@ def test_given_two_runs_at_once_then_no_minute_is_metered_twice(cloud: Cloud) ->
 def tried(number: int, *, steps: tuple[int, int], outcome: str = "interrupted") -> Attempt:
     resumed, last = steps
     return Attempt(number=number, instance_id="i", slot="A10Gx1", started_at=BEGAN, ended_at=BEGAN + 100,
-                   outcome=outcome, resumed_from_step=resumed, last_step=last)  # type: ignore[arg-type]  # fmt: skip
+                   outcome=outcome, resumed_from_step=resumed, last_step=last)  # fmt: skip
 
 
 @pytest.mark.parametrize(

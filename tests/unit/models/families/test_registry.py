@@ -31,7 +31,7 @@ def test_given_no_trained_wan_mini_then_a_stand_in_makes_frames_and_the_log_says
     model = registry.load("wan-mini")
 
     frames = cases.frames_of(
-        model,  # type: ignore[arg-type]
+        model,
         GenerationRequest(
             model="wan-mini",
             prompt="a red circle",
