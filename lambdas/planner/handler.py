@@ -19,15 +19,19 @@ from lambdas.planner.config import limits
 from lambdas.planner.groups import Group
 from lambdas.planner.look import Look, look
 from lambdas.planner.record import Outcome, prices_of, to_record, to_sample
+from lambdas.planner.turn import is_needed
 
 logger = Logger()
 
 
 @logger.inject_lambda_context
 @telling.metrics.log_metrics
-def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Returns the fleet's desired capacity, over both markets, before and after."""
-    plans, now_s = PlanStore(settings().table), clock.now()
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Returns the fleet's desired capacity, over both markets, before and after; nothing where no run was needed."""
+    plans = PlanStore(settings().table)
+    if not is_needed(event, plans):
+        return {}
+    now_s = clock.now()
     seen = look(plans.get(), now_s=now_s)
     by_type = seen.prices.usd_per_hour if seen.prices else {}
     bounds = limits(seen.own, spot_max=seen.spot.max_size, on_demand_max=seen.on_demand.max_size, spot_prices=by_type)

@@ -13,6 +13,7 @@ from jobs.planner import FailureKind, HoldCode
 from lambdas import services
 from lambdas.planner.handler import handler as planner
 from lambdas.planner.prices import dearest_zone
+from lambdas.planner.turn import is_needed
 from tests.unit.jobs.cloud import GROUP, TABLE, Cloud
 from tests.unit.jobs.made import queued
 
@@ -204,3 +205,32 @@ def test_given_price_history_then_the_latest_of_each_zone_and_the_dearest_of_the
     history = [entry("a", 1, "9.00"), entry("a", 3, "1.80"), entry("b", 2, "2.10"), entry("b", 1, "1.00")]
 
     assert dearest_zone(history) == {"g5.12xlarge": 2.1}
+
+
+def woken(at_s: float) -> dict[str, Any]:
+    """A batch as SQS hands it to the function."""
+    return {"Records": [{"body": "wake", "attributes": {"SentTimestamp": str(int(at_s * 1000))}}]}
+
+
+def test_given_wakes_close_together_then_a_run_waits_its_turn_and_one_that_saw_all_stands_for_the_rest(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_group()
+    given_spot_price(monkeypatch, "1.50")
+    began, slept = clock.now(), []
+    at = [began]
+    monkeypatch.setattr(clock, "now", lambda: at[0])
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        at[0] += seconds
+
+    assert is_needed(woken(began), PlanStore(TABLE), sleep=sleep)  # the first ever: at once
+    planner({}, context)
+    at[0] = began + 1.0
+
+    assert is_needed(woken(began + 1.0), PlanStore(TABLE), sleep=sleep)  # nobody has seen that job yet
+    planner({}, context)
+    assert not is_needed(woken(began + 1.5), PlanStore(TABLE), sleep=sleep)  # that run, at five seconds, has
+    assert is_needed({}, PlanStore(TABLE), sleep=sleep)  # the minute's tick
+    assert slept == [pytest.approx(4.0), pytest.approx(5.0)]
