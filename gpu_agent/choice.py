@@ -1,11 +1,11 @@
 """Which waiting job a free slot runs next: a pure policy, the one that agents and the simulator call.
 
-The fair order comes first: priority, then the tenant with the least in hand, then the job that must begin soonest to be
-in time, then the oldest. A long job must begin before a short one that is due at the same time; so the long ones do not
-stand alone on half-empty instances in the end. Keeping the loaded
-model is worth minutes of weight loading, so a job of that model may pass the head of the fair order, but only one of
-the same priority, and only while the head has waited less than a bound. No job therefore waits longer than the bound
-because of what happens to be loaded.
+The fair order comes first: priority, then, on a slot that is not Spot, what Spot must not run, then the tenant with the
+least in hand, then the job that must begin soonest to be in time, then the oldest. A long job must begin before a short
+one that is due at the same time; so the long ones do not stand alone on half-empty instances in the end. Keeping the
+loaded model is worth minutes of weight loading, so a job of that model may pass the head of the fair order, but only
+one of the same priority, and only while the head has waited less than a bound. No job therefore waits longer than the
+bound because of what happens to be loaded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -70,9 +70,10 @@ def choose(
     def level(job: WaitingJob) -> int:
         return job.priority + int(max(0.0, now_s - job.queued_at_s) // policy.priority_ageing_s)
 
-    def fair_order(job: WaitingJob) -> tuple[int, int, float, float, float, str]:
+    def fair_order(job: WaitingJob) -> tuple[int, bool, int, float, float, float, str]:
         return (
             -level(job),
+            not (job.on_demand_only and not slot.is_spot),  # nobody else may run it
             use.running.get(job.owner, 0),
             use.last_served_s.get(job.owner, float("-inf")),
             start_by_s(job, policy),

@@ -194,12 +194,12 @@ class WorkSource:
 
 
 def waiting_job(job: Job) -> WaitingJob:
-    """What the policy needs to know of a job record."""
+    """What the policy needs to know of a job record. One that outlived its lease waits since the lease's end."""
     return WaitingJob(
         job_id=job.id,
         model=job.model,
         owner=job.owner,
-        queued_at_s=job.queued_at,
+        queued_at_s=max(job.queued_at, job.lease_expires_at or 0.0),
         priority=PRIORITY_LEVELS[job.request.priority],
         deadline_s=job.request.deadline,
         work_s=job.estimate.seconds if job.estimate else 0.0,

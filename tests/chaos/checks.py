@@ -17,6 +17,7 @@ from tests.chaos.world.subscriber import Subscriber
 
 LOST_WORK_BOUND_S = 10.0  # checkpoints come with every step here; what is left is one upload under failing calls
 STEPS_LOST_BY_NOTICE = 1
+PATIENCE_S = 900.0  # gpu_agent.settings: on_demand_patience_s
 COST_ROUNDING_USD = 1e-4
 
 
@@ -110,9 +111,11 @@ def _costs(job: Job, findings: Findings) -> None:
 
 
 def _on_demand_after_losses(job: Job, findings: Findings) -> None:
-    """A job that capacity failed twice is not given to Spot again."""
-    losses = 0
+    """A job that capacity failed twice is not given to Spot again, unless it has waited in vain for other capacity."""
+    losses, free_s = 0, job.created_at
     for attempt in job.attempts:
-        wrongly = losses >= ON_DEMAND_AFTER_LOSSES and SPOT in attempt.instance_id
+        patient = attempt.started_at - free_s < PATIENCE_S
+        wrongly = losses >= ON_DEMAND_AFTER_LOSSES and SPOT in attempt.instance_id and patient
         findings.hold(not wrongly, f"{job.id} ran on Spot again after {losses} losses")
         losses += attempt.outcome in LOST_TO_CAPACITY
+        free_s = attempt.ended_at or attempt.started_at

@@ -4,10 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
+from gpu_agent.source import waiting_job
+from jobs import transitions
+from jobs.job import Job
+from tests.unit.jobs.made import T0, queued
 
 POLICY = ChoicePolicy(affinity_bound_s=300, on_demand_patience_s=900, priority_ageing_s=3600)
 SLOT = SlotView(models=frozenset({"a", "b"}), loaded="a")
 NOBODY = TenantUse()
+LEASE_S = 60.0
 
 
 def job(job_id: str, model: str = "a", *, waits_s: float = 0, owner: str = "o", **more: object) -> WaitingJob:
@@ -46,6 +51,29 @@ def test_given_a_job_marked_for_on_demand_when_the_slot_is_spot_then_it_waits_bu
     assert pick(marked) is None
     assert pick(marked, slot=SlotView(models=frozenset({"a"}), is_spot=False)) == "1"
     assert pick(job("1", waits_s=900, on_demand_only=True)) == "1"
+
+
+def test_given_a_slot_that_is_not_spot_then_what_only_it_may_run_goes_first_among_equals() -> None:
+    on_demand = SlotView(models=frozenset({"a"}), loaded="a", is_spot=False)
+    marked, older, urgent = job("marked", on_demand_only=True), job("older", waits_s=250), job("urgent", priority=1)
+    assert pick(marked, older, slot=on_demand) == "marked"
+    assert pick(marked, older, urgent, slot=on_demand) == "urgent"
+    assert pick(marked, older) == "older"
+
+
+def test_given_a_job_that_outlived_its_lease_then_its_patience_counts_from_the_leases_end() -> None:
+    lost = transitions.interrupt(claimed(queued()), 1, checkpoint_step=0, reason="spot", now=T0)
+    outlived = claimed(lost.model_copy(update={"queued_at": T0 - 5_000}))
+
+    waiting = waiting_job(outlived)
+
+    assert waiting.on_demand_only
+    assert waiting.queued_at_s == T0 + LEASE_S
+    assert choose([waiting], SlotView(models=frozenset({"wan-mini"})), NOBODY, POLICY, now_s=T0 + LEASE_S + 1) is None
+
+
+def claimed(record: Job) -> Job:
+    return transitions.claim(record, instance_id="i-1", slot="0", lease_s=LEASE_S, now=T0)
 
 
 def test_given_a_model_that_the_slot_cannot_run_then_its_jobs_are_not_chosen() -> None:
