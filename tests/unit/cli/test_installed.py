@@ -42,7 +42,7 @@ def test_given_ctrl_c_while_waiting_when_pressed_then_the_video_goes_on_and_the_
         time.sleep(0.05)
 
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=120)
 
     assert process.returncode == 130
     video_id = told.split()[0]

@@ -31,7 +31,7 @@ def test_given_a_prompt_alone_then_the_models_defaults_are_filled_in() -> None:
     request = validate({"prompt": "a red circle"})
 
     assert (request.model, request.size, request.num_frames, request.fps) == ("wan-mini", "128x128", 33, 16)
-    assert (request.num_inference_steps, request.guidance_scale, request.seconds) == (8, 3.0, 2.0)
+    assert (request.num_inference_steps, request.guidance_scale, request.seconds) == (12, 2.5, 2.0)
 
 
 def test_given_no_seed_then_one_is_drawn_and_kept() -> None:
@@ -91,7 +91,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"guidance_scale": 1e-300}, "guidance_scale"),
     ({"guidance_scale": 1e300}, "guidance_scale"),
     ({"guidance_scale": "3"}, "guidance_scale"),
-    ({"guidance_scale_2": 3.0}, "guidance_scale_2"),
+    ({"guidance_scale_2": 300.0}, "guidance_scale_2"),
     ({"negative_prompt": "x" * TOO_LONG}, "negative_prompt"),
     ({"image": "data:image/png;base64,AAAA"}, "image"),
     ({"loras": [{"name": "../../secret"}]}, "loras[0].name"),
