@@ -12,7 +12,7 @@ from lambdas import services
 from lambdas.drop_folder.handler import handler as drop_folder
 from tests.unit.jobs.cloud import Cloud, fake_cloud
 from tests.unit.lambdas.conftest import Context
-from tests.unit.lambdas.test_characters import picture
+from tests.unit.lambdas.test_api_characters import picture
 
 
 @pytest.fixture

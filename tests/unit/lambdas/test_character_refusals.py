@@ -9,8 +9,8 @@ from PIL import Image
 
 from jobs.pictures import MAX_RATIO
 from tests.unit.lambdas.conftest import Api
+from tests.unit.lambdas.test_api_characters import PATH, error_of, five, picture, url, zipped
 from tests.unit.lambdas.test_api_derived import data_url, movie
-from tests.unit.lambdas.test_characters import PATH, error_of, five, picture, url, zipped
 
 BOMB = {f"{at}.png": b"\0" * 2_000_000 for at in range(8)}
 WIDE = io.BytesIO()
