@@ -25,7 +25,7 @@ from jobs.training import TrainingBody
 from jobs.uploads import UploadBody, UploadView
 from jobs.view import VideoView
 from lambdas.api.openapi_admin import BODIES, SHOWN, whole
-from lambdas.api.openapi_forms import any_of, form_schema, one_of
+from lambdas.api.openapi_forms import form_schema
 from lambdas.api.query import DEFAULT_LIMIT, MAX_HISTORY_H, MAX_LIMIT, MAX_SEARCH_CHARS
 from lambdas.api.refusals import table
 from lambdas.api.views import (
@@ -120,7 +120,6 @@ def _paths() -> dict[str, Any]:
                 VideoView,
                 errors=(400, 401, 422, 429),
                 body=RequestBody,
-                needs=any_of("prompt", "shots"),
             ),
             "get": _operation("listVideos", "List videos", VideoListView, errors=(400, 401), parameters=_list_query()),
         },
@@ -131,7 +130,6 @@ def _paths() -> dict[str, Any]:
                 EstimateView,
                 (400, 401),
                 body=RequestBody,
-                needs=any_of("prompt", "shots"),
             )
         },
         "/v1/videos/characters": {
@@ -157,7 +155,6 @@ def _paths() -> dict[str, Any]:
                 UploadView,
                 UploadBody,
                 (400, 401),
-                needs=one_of("mime_type", "content_type"),
             )
         },
         "/v1/videos/edits": {"post": _from_video("editVideo", "A new video from another's first frame", EditBody)},
@@ -166,7 +163,6 @@ def _paths() -> dict[str, Any]:
                 "extendVideo",
                 "A video and what comes after it, as one",
                 EditBody,
-                needs=any_of("seconds", "num_frames"),
             )
         },
         "/v1/videos/{video_id}/remix": {
@@ -255,7 +251,6 @@ def _operation(
     parameters: list[dict[str, Any]] | None = None,
     *,
     body: type[BaseModel] | None = None,
-    needs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": name,
@@ -266,7 +261,7 @@ def _operation(
         operation["parameters"] = list(parameters)
     if body:
         operation["parameters"] = [*operation.get("parameters", []), _idempotency_key(), _prefer()]
-        operation["requestBody"] = _request_body(body, needs)
+        operation["requestBody"] = _request_body(body)
     return operation
 
 
@@ -275,10 +270,8 @@ def _from_video(
     summary: str,
     body: type[BaseModel],
     parameters: list[dict[str, Any]] | None = None,
-    *,
-    needs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    return _operation(name, summary, VideoView, (400, 401, 404, 422, 429), parameters, body=body, needs=needs)
+    return _operation(name, summary, VideoView, (400, 401, 404, 422, 429), parameters, body=body)
 
 
 def _taken(
@@ -288,22 +281,18 @@ def _taken(
     body: type[BaseModel],
     errors: tuple[int, ...],
     parameters: list[dict[str, Any]] | None = None,
-    *,
-    needs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """An operation that makes something other than a video: there is nothing to wait for."""
-    return {**_operation(name, summary, shown, errors, parameters), "requestBody": _request_body(body, needs)}
+    return {**_operation(name, summary, shown, errors, parameters), "requestBody": _request_body(body)}
 
 
-def _request_body(body: type[BaseModel], needs: dict[str, Any] | None = None) -> dict[str, Any]:
-    """As JSON and as a form. `needs` is what must be there beside what the fields say: one of two, mostly."""
-    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{body.__name__}"}
-    form = form_schema(body)
-    if needs is not None:
-        schema, form = {"allOf": [schema, needs]}, {"allOf": [form, needs]}
+def _request_body(body: type[BaseModel]) -> dict[str, Any]:
+    """As JSON and as a form. That a body needs one of two fields is told in words: `anyOf` beside a `$ref` becomes, in
+    generated clients, a type that no plain body fits."""
+    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
     return {
         "required": True,
-        "content": {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}},
+        "content": {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form_schema(body)}},
     }
 
 

@@ -1,24 +1,10 @@
-"""How the OpenAPI description tells of forms, and of bodies that need one of two fields."""
+"""How the OpenAPI description tells of forms."""
 
 from typing import Any
 
 from pydantic import BaseModel
 
 _FILES = {"archive", "image", "input_reference", "video"}
-
-
-def any_of(*names: str) -> dict[str, Any]:
-    """At least one of the fields is given (and not null)."""
-    return {"anyOf": [_given(name) for name in names]}
-
-
-def one_of(*names: str) -> dict[str, Any]:
-    """Exactly one of them is."""
-    return {"oneOf": [_given(name) for name in names]}
-
-
-def _given(name: str) -> dict[str, Any]:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def form_schema(body: type[BaseModel]) -> dict[str, Any]:
