@@ -39,6 +39,7 @@ REFUSALS = {
     "insufficient_quota": "The key's monthly budget does not cover the video.",
     "insufficient_scope": "The key lacks the scope that the call needs.",
     "invalid_api_key": "There is no API key, or not a valid one.",
+    "invalid_archive": "Not a zip file of images.",
     "invalid_fps": "The model does not take this frame rate.",
     "invalid_guidance_scale": "The model does not take this guidance scale.",
     "invalid_image": "Not a whole PNG, JPEG or WebP image.",
