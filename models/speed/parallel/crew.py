@@ -163,8 +163,8 @@ def _start(
 
     def beat() -> None:
         while True:
+            line.send(_BEAT)  # the first at once: until then the leader takes this process for one that still starts
             time.sleep(BEAT_S)
-            line.send(_BEAT)
             if time.monotonic() - line.heard_s > SILENCE_S:
                 os._exit(EXIT_STATUS)
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,11 @@ def fetched(weights_dir: Path, bucket: WeightsBucket) -> Path:
 def left_behind(weights_dir: Path) -> list[str]:
     """What a failed fetch leaves below the folder, beside the lock."""
     return sorted(path.name for path in (weights_dir / "fetched" / SPEC.id).iterdir())
+
+
+def wait_for_the_next_second() -> None:
+    """S3 tells when an object was written in whole seconds: what is written next is newer than all that is there."""
+    time.sleep(1.0 - time.time() % 1.0)
 
 
 def key_of(manifest: Manifest, path: str) -> str:
@@ -257,6 +263,7 @@ def test_given_a_newer_pull_then_workers_take_it(
     changed = tmp_path / "changed"
     shutil.copytree(published, changed)
     (changed / "tokenizer" / "tokenizer_config.json").write_text('{"model_max_length": 512}')
+    wait_for_the_next_second()
     newer = pull(SPEC, FolderOrigin(changed), bucket, on_file=lambda file: None)
 
     new = fetched(tmp_path / "disk", bucket)
