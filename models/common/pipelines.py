@@ -149,7 +149,8 @@ class PipelineSet:
                 variant=weights.variant_of(self._folder),
                 **known,
             )
-        except (OSError, SafetensorError) as error:  # the folder was whole when it was checked: it changed since
+        # The folder was whole when it was checked: it changed since. A tokenizer without its files is a ValueError.
+        except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(self._folder, str(error)) from error
         if self._published_scheduler is None:
             self._published_scheduler = pipe.scheduler
