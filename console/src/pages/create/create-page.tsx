@@ -28,14 +28,18 @@ const Compose = () => {
   const models = useModels();
   const composer = useComposer(models.data?.data ?? []);
   const submitByKey = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && composer.ready) composer.submit();
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    // Taken on the way in: a shot's handle or a button that has the focus would act on Enter as well.
+    event.preventDefault();
+    event.stopPropagation();
+    if (composer.ready) composer.submit();
   };
   return (
     <Page title={t("create.title")} hint={t("create.hint")} aside={<Modes composer={composer} />}>
       {models.error && !models.data && <Problem error={models.error} onRetry={() => models.refetch()} />}
       {models.isPending && <Skeleton className="h-96" />}
       {models.data && (
-        <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]" onKeyDown={submitByKey}>
+        <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]" onKeyDownCapture={submitByKey}>
           <Form composer={composer} />
           <div className="lg:sticky lg:top-4">
             <QuotePanel
