@@ -43,17 +43,13 @@ def batch(
     with batch_state.opened(state_file, api_base=session.config.api_base) as known:
         if retry_failed:
             forget_failed(rows, known)
-        try:
+        way_back = f"Run the same command again to go on from here ({state_file})."
+        with session.leaving(f"Stopped; what was sent goes on. {way_back}"):
             submit(session, rows, known, concurrency)
             if wait_ or output is not None:
                 follow(session, rows, known)
             if output is not None:
                 download(session, rows, known, output, file.name, concurrency)
-        except KeyboardInterrupt as interrupt:
-            session.note(
-                f"Stopped; what was sent goes on. Run the same command again to go on from here ({state_file})."
-            )
-            raise typer.Exit(Exit.INTERRUPTED) from interrupt
         _report(session, file, state_file, rows, known)
 
 
@@ -72,7 +68,7 @@ def _report(session: Session, file: Path, state_file: Path, rows: Sequence[Row],
         table.add_row(str(each["line"]), str(each["status"]), str(each.get("job_id") or ""), escape(what))
     session.emit(body, table, ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     if counts["failed"] or counts["cancelled"] or counts["deleted"]:
-        raise CliError("Not every video was completed", Exit.JOB_FAILED, hint="add --retry-failed to make those anew")
+        raise CliError("Not every video was completed", Exit.FAILED, hint="add --retry-failed to make those anew")
     if counts["rejected"]:
         message = f"{counts['rejected']} of {len(rows)} rows were rejected"
         raise CliError(message, Exit.REFUSED, hint=f"correct them in {file} and run this again")

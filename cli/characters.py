@@ -169,11 +169,16 @@ def _tell(session: Session, character: dict[str, Any]) -> None:
     session.emit(character, escape(f"{character['id']} is {_status(character)}: {character['detail']}"))
     if character["status"] == "failed":
         message = (character["error"] or {}).get("message", "the training failed")
-        raise CliError(message, Exit.JOB_FAILED, hint=f"revalida characters show {character['id']}")
+        raise CliError(message, Exit.FAILED, hint=f"revalida characters show {character['id']}")
 
 
 def _followed(session: Session, character: dict[str, Any]) -> dict[str, Any]:
     """The character once its training has ended; says how it goes on the way."""
+    with session.leaving(f"Still under way. Come back with: revalida characters watch {character['id']}"):
+        return _until_settled(session, character)
+
+
+def _until_settled(session: Session, character: dict[str, Any]) -> dict[str, Any]:
     last = ""
     while character["status"] not in SETTLED:
         time.sleep(POLL_S)

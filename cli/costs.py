@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli import cost_report
+from cli.exits import CliError, Exit, usage
+from cli.session import Session, offline
 from knowledge.cases import NoFit
 from knowledge.data import Knowledge, UnknownEntry
 from knowledge.load import load
 from knowledge.own_case import Answer, Question, all_models, ask
 from models.catalog import CatalogError
-
-EXIT_USAGE = 2
-EXIT_DOES_NOT_FIT = 3
 
 
 class Format(StrEnum):
@@ -24,7 +22,9 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+@offline
 def costs(
+    session: Session,
     model: Annotated[str | None, typer.Option(help="Model id; all published models if left out.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, for example 832x480.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of the video.")] = None,
@@ -39,14 +39,13 @@ def costs(
     on_demand: Annotated[bool, typer.Option("--on-demand", help="Use the on-demand price.")] = False,
     volume: Annotated[int | None, typer.Option(min=1, help="Videos a month.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """What a video costs on your own fleet, and from how many a month that beats each commercial service."""
     known = load()
     if seconds is not None and frames is not None:
-        _stop("give --seconds or --frames, not both", EXIT_USAGE)
+        raise usage("--seconds and --frames are both given", hint="leave one of them out")
     if model is None and any(value is not None for value in (size, seconds, frames, steps, guidance)):
-        _stop("sizes, lengths and steps differ by model: add --model", EXIT_USAGE)
+        raise usage("Sizes, lengths and steps differ by model", hint="add --model")
     question = Question(
         instance=instance or known.default_instance,
         price_usd_h=spot_price,
@@ -62,19 +61,14 @@ def costs(
     try:
         answers = all_models(known, question) if model is None else [ask(known, model, question)]
     except (CatalogError, UnknownEntry, ValueError) as error:
-        _stop(str(error), EXIT_USAGE)
-    _print(known, answers, Format.JSON if as_json else form, one=model is not None)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(f"revalida costs: {message}", style="red", highlight=False, markup=False)
-    raise typer.Exit(code)
+        raise usage(str(error), hint="revalida costs --help") from error
+    _print(known, answers, Format.JSON if session.as_json else form, one=model is not None)
 
 
 def _print(known: Knowledge, answers: Sequence[Answer | NoFit], form: Format, *, one: bool) -> None:
     first = answers[0]
     if one and isinstance(first, NoFit):
-        _stop(f"{first.model} on {first.instance}: {first.reason}", EXIT_DOES_NOT_FIT)
+        raise CliError(first.reason, Exit.REFUSED, hint="choose another --instance, a smaller --size or fewer --frames")
     if form is Format.JSON:
         typer.echo(cost_report.as_json(answers, one=one))
     elif form is Format.CSV:

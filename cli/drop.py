@@ -37,8 +37,10 @@ def drop(
         dropped = [_put(deployment, bucket, file, "/".join([*parts, file.name])) for file in files]
         if wait:
             until = time.monotonic() + timeout
-            for each in dropped:
-                each["entries"] = _receipt(deployment, bucket, each, until)
+            places = " ".join(f"s3://{bucket}/{each['receipt']}" for each in dropped)
+            with session.leaving(f"What was dropped is taken in. Look later at {places}"):
+                for each in dropped:
+                    each["entries"] = _receipt(deployment, bucket, each, until)
     session.emit({"object": "list", "data": dropped}, *(_shown(each, bucket) for each in dropped))
     rejected = sum(entry["status"] == "rejected" for each in dropped for entry in each.get("entries", ()))
     if rejected:

@@ -7,7 +7,7 @@ class Exit(IntEnum):
     """The exit codes."""
 
     OK = 0
-    JOB_FAILED = 1  # a video failed or was cancelled
+    FAILED = 1  # a video failed or was cancelled, or a check of `doctor` failed
     USAGE = 2  # the command line, or a file named on it, is wrong
     NOT_FOUND = 3
     AUTH = 4  # no key, a wrong key, or one that may not do this

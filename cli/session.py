@@ -4,7 +4,8 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Concatenate, ParamSpec
@@ -84,6 +85,15 @@ class Session:
         """A word on the way, for people: on stderr, so that pipes stay clean."""
         err().print(line, markup=False, highlight=False, soft_wrap=True)
 
+    @contextmanager
+    def leaving(self, line: str) -> Iterator[None]:
+        """Ctrl-C in here ends the waiting and not the work: `line` says how to come back."""
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            self.note(line)
+            raise typer.Exit(Exit.INTERRUPTED) from interrupt
+
 
 def _unheard(_line: str) -> None:
     """Without --verbose."""
@@ -103,14 +113,25 @@ def _width(stream: Any) -> int | None:
 
 def with_session(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
     """The function as a command: its own parameters and the common ones; a CliError ends it with its exit code."""
+    return _command(function, _COMMON)
+
+
+def offline(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
+    """As `with_session`, for a command that asks no API: of the common options it has `--json` alone."""
+    return _command(function, {"as_json": _COMMON["as_json"]})
+
+
+def _command(
+    function: Callable[Concatenate[Session, P], None], options: dict[str, tuple[Any, Any]]
+) -> Callable[..., None]:
     own = list(inspect.signature(function).parameters.values())[1:]
     common = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in _COMMON.items()
+        for name, (annotation, default) in options.items()
     ]
 
     def command(*args: Any, **kwargs: Any) -> None:
-        session = Session(**{name: kwargs.pop(name) for name in _COMMON})
+        session = Session(**{name: kwargs.pop(name) for name in options})
         run(session, lambda: function(session, *args, **kwargs))
 
     named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

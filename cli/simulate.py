@@ -3,18 +3,18 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from simulator.compare import Comparison, all_policies, compare
-from simulator.policies import OURS
-from simulator.report import print_comparison
-from simulator.scenario import Demand, Fleet, Market, Scenario
+from cli.exits import usage
+from cli.session import Session, offline
 
-EXIT_USAGE = 2
+if TYPE_CHECKING:  # numpy and simpy take half a second, which no other command is to wait for
+    from simulator.compare import Comparison
+    from simulator.scenario import Scenario
 
 
 class PlotFormat(StrEnum):
@@ -22,7 +22,9 @@ class PlotFormat(StrEnum):
     SVG = "svg"
 
 
+@offline
 def simulate(
+    session: Session,
     pattern: Annotated[str, typer.Option(help="poisson, daily, bursts; csv with --arrivals.")] = "bursts",
     videos_per_hour: Annotated[float, typer.Option("--rate", help="Videos an hour, on average.")] = 30.0,
     hours: Annotated[float, typer.Option(help="Hours that videos arrive for.")] = 168.0,
@@ -37,7 +39,6 @@ def simulate(
     dry_h: Annotated[float, typer.Option(help="Mean hours that a zone has no Spot.")] = 2.0,
     seed: Annotated[int, typer.Option(help="The same seed draws the same arrivals and market.")] = 1,
     ours_only: Annotated[bool, typer.Option("--ours-only", help="No comparison.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Write the plots into this folder.")] = None,
     plot_format: Annotated[PlotFormat, typer.Option(help="Of the plots.")] = PlotFormat.PNG,
 ) -> None:
@@ -46,15 +47,12 @@ def simulate(
     demand |= {"csv": arrivals, "mix": _mix(mix)} if mix else {"csv": arrivals}
     fleet = {"max_instances": max_instances, "latency_target_s": latency_target_s, "spot_usd_per_hour": spot_price}
     market = {"interruption_mean_h": interruption_h, "dry_h": dry_h}
-    console = Console(stderr=as_json)
+    console = Console(stderr=session.as_json)
     try:
-        scenario = _scenario(demand, fleet, market, seed)
-        policies = [OURS] if ours_only else list(all_policies())
-        with console.status("") as status:
-            found = compare(scenario, policies, tell=lambda name: status.update(f"simulating: {name}"))
+        found = _compared(_scenario(demand, fleet, market, seed), console, ours_only=ours_only)
     except (ValueError, OSError) as error:
-        _stop(_words(error))
-    _show(found, console, as_json=as_json)
+        raise usage(_words(error), hint="revalida simulate --help") from error
+    _show(found, console, as_json=session.as_json)
     if plots is not None:
         from simulator.plots import draw  # matplotlib is a second of start-up that only plots need
 
@@ -62,7 +60,18 @@ def simulate(
             console.print(str(path), highlight=False)
 
 
-def _scenario(demand: dict[str, Any], fleet: dict[str, Any], market: dict[str, Any], seed: int) -> Scenario:
+def _compared(scenario: "Scenario", console: Console, *, ours_only: bool) -> "Comparison":
+    from simulator.compare import all_policies, compare
+    from simulator.policies import OURS
+
+    policies = [OURS] if ours_only else list(all_policies())
+    with console.status("") as status:
+        return compare(scenario, policies, tell=lambda name: status.update(f"simulating: {name}"))
+
+
+def _scenario(demand: dict[str, Any], fleet: dict[str, Any], market: dict[str, Any], seed: int) -> "Scenario":
+    from simulator.scenario import Demand, Fleet, Market, Scenario
+
     return Scenario(
         seed=seed,
         demand=Demand.model_validate(demand),
@@ -77,8 +86,9 @@ def _mix(entries: list[str]) -> dict[str, float]:
         kind, _, share = entry.partition("=")
         try:
             shares[kind] = float(share)
-        except ValueError:
-            _stop(f"--mix {entry}: write MODEL=SHARE, for example wan2.2-ti2v-5b=0.5")
+        except ValueError as error:
+            message = f"--mix {entry} says no share of the videos"
+            raise usage(message, hint="write MODEL=SHARE, for example wan2.2-ti2v-5b=0.5") from error
     return shares
 
 
@@ -88,13 +98,10 @@ def _words(error: Exception) -> str:
     return str(error)
 
 
-def _show(found: Comparison, console: Console, *, as_json: bool) -> None:
+def _show(found: "Comparison", console: Console, *, as_json: bool) -> None:
+    from simulator.report import print_comparison
+
     if as_json:
         typer.echo(json.dumps(found.model_dump(mode="json"), indent=2))
     else:
         print_comparison(found, console)
-
-
-def _stop(message: str) -> NoReturn:
-    Console(stderr=True).print(f"revalida simulate: {message}", style="red", highlight=False, markup=False)
-    raise typer.Exit(EXIT_USAGE)

@@ -27,14 +27,9 @@ def follow(
 
     Raises CliError (STILL_RUNNING) after `timeout_s` seconds; Ctrl-C leaves the videos running, says how to come back
     and exits."""
-    with _Display(session) as display:
-        try:
-            return _until_ended(session, videos, display, timeout_s, on_change or _unheard)
-        except KeyboardInterrupt as interrupt:
-            display.stop()
-            running = [video["id"] for video in videos]
-            session.note(f"Still under way. Come back with: revalida watch {' '.join(running)}")
-            raise typer.Exit(Exit.INTERRUPTED) from interrupt
+    way_back = f"revalida watch {' '.join(video['id'] for video in videos)}"
+    with session.leaving(f"Still under way. Come back with: {way_back}"), _Display(session) as display:
+        return _until_ended(session, videos, display, timeout_s, on_change or _unheard)
 
 
 def _unheard(_video: Video) -> None:
@@ -43,7 +38,7 @@ def _unheard(_video: Video) -> None:
 
 def exit_for(videos: Sequence[Video]) -> Exit:
     """OK only if every video was completed."""
-    return Exit.OK if all(video["status"] == "completed" for video in videos) else Exit.JOB_FAILED
+    return Exit.OK if all(video["status"] == "completed" for video in videos) else Exit.FAILED
 
 
 def finish(session: Session, videos: Sequence[Video]) -> None:
@@ -52,7 +47,7 @@ def finish(session: Session, videos: Sequence[Video]) -> None:
         for video in videos:
             typer.echo(how_it_ended(video))
     if exit_for(videos) is not Exit.OK:
-        raise typer.Exit(Exit.JOB_FAILED)
+        raise typer.Exit(Exit.FAILED)
 
 
 def _until_ended(

@@ -1,6 +1,5 @@
 """The command: every check in order, a line each, and an exit code for scripts."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -8,34 +7,34 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.doctor import account, deployment
 from cli.doctor.account import Clients
 from cli.doctor.finding import Finding, Status
 from cli.doctor.wanted import Wanted, read
+from cli.exits import Exit, usage
+from cli.session import Session, offline
 
-EXIT_FAILURE = 1
-EXIT_USAGE = 2
 COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILURE: "red"}
 
 
+@offline
 def doctor(
+    session: Session,
     cdk_json: Annotated[Path, typer.Option("--cdk-json", help="Where the settings stand.")] = Path("cdk.json"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check account and deployment against the settings: ok, warning or failure, each with the next step."""
     try:
         wanted = read(cdk_json)
     except (OSError, ValueError, KeyError) as error:
-        Console(stderr=True).print(f"revalida doctor: {cdk_json}: {error}", style="red", highlight=False, markup=False)
-        raise typer.Exit(EXIT_USAGE) from error
+        hint = "run it in the project's folder, or name the file with --cdk-json"
+        raise usage(f"{cdk_json} cannot be read: {error}", hint=hint) from error
     with httpx.Client() as http:
         findings = list(examine(wanted, _clients(wanted.region), http))
-    _show(findings, as_json=as_json)
+    session.emit([asdict(one) for one in findings], _table(findings))
     if any(one.status is Status.FAILURE for one in findings):
-        raise typer.Exit(EXIT_FAILURE)
+        raise typer.Exit(Exit.FAILED)
 
 
 def examine(wanted: Wanted, clients: Clients, http: httpx.Client) -> Iterator[Finding]:
@@ -68,13 +67,10 @@ def _clients(default_region: str) -> Clients:
     return client
 
 
-def _show(findings: list[Finding], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps([asdict(one) for one in findings], indent=2))
-        return
+def _table(findings: list[Finding]) -> Table:
     table = Table.grid(padding=(0, 2))
     for one in findings:
         table.add_row(f"[{COLOURS[one.status]}]{one.status}[/]", one.check, one.found)
         if one.next_step:
             table.add_row("", "", f"-> {one.next_step}")
-    Console().print(table)
+    return table

@@ -16,6 +16,10 @@ from tests.unit.cli.studio import Context, Studio
 from tests.unit.jobs.cloud import BUCKET, PREFIX, TABLE
 
 
+def ctrl_c(_seconds: float) -> None:
+    raise KeyboardInterrupt
+
+
 def test_given_models_when_listed_then_each_says_whether_it_runs_and_one_says_all(cli: Cli, studio: Studio) -> None:
     assert "wan-mini" in cli("models").out
     spec = cli("models", "wan-mini", "--json").json
@@ -171,6 +175,10 @@ def test_given_a_file_when_dropped_with_wait_then_its_receipt_is_shown(
     assert ended.code == 5
     assert [entry["status"] for entry in ended.json["data"][0]["entries"]] == ["accepted", "rejected"]
     assert cli("drop", "p.jsonl", "--wait", "--timeout", "0").code == 8
+    monkeypatch.setattr("cli.drop.time.sleep", ctrl_c)
+    left = cli("drop", "p.jsonl", "--wait")
+    assert left.code == 130
+    assert "Look later at s3://" in left.err
     assert cli("drop", "p.jsonl", "--folder", "../outbox").code == 2
 
 

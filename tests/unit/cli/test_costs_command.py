@@ -60,7 +60,7 @@ def test_given_one_model_for_eyes_when_asked_then_the_services_stand_below() -> 
         (("--model", "nope"), "nope"),
         (("--model", "wan2.2-t2v-a14b", "--size", "833x480"), "833x480"),
         (("--model", "wan2.2-t2v-a14b", "--seconds", "4.7"), "4.7"),
-        (("--model", "wan2.2-t2v-a14b", "--seconds", "5", "--frames", "81"), "not both"),
+        (("--model", "wan2.2-t2v-a14b", "--seconds", "5", "--frames", "81"), "both given"),
         (("--size", "832x480"), "--model"),
         (("--instance", "g5.99xlarge"), "g5.99xlarge"),
     ],
@@ -70,5 +70,12 @@ def test_given_a_wrong_question_when_asked_then_one_line_says_what_and_the_code_
 ) -> None:
     result = revalida(*arguments)
     assert result.exit_code == 2
-    assert named in result.output
-    assert "Traceback" not in result.output
+    assert named in result.stderr
+    assert "Next: " in result.stderr
+    assert (result.stdout, result.stderr.count("\n")) == ("", 1)
+
+
+def test_given_an_instance_that_is_too_small_when_asked_then_the_code_is_that_of_a_refusal() -> None:
+    result = revalida("--model", "holocine-14b", "--size", "1280x720", "--frames", "241", "--json")
+    assert result.exit_code == 5
+    assert json.loads(result.stderr)["error"]["exit_code"] == 5

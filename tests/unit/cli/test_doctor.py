@@ -213,5 +213,5 @@ def test_given_a_failure_then_the_command_prints_it_and_its_exit_code_is_one(
 def test_given_no_settings_then_the_file_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["doctor", "--cdk-json", str(tmp_path / "none.json")])
 
-    assert done.exit_code == 2
-    assert "none.json" in "".join(done.stderr.split())
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "none.json" in done.stderr

@@ -1,7 +1,11 @@
 """docs/cli.md says what the command line does."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import typer.main
 
 from cli.exits import Exit
 from cli.main import app
@@ -23,6 +27,23 @@ def test_given_a_command_when_registered_then_the_guide_names_it() -> None:
     missing = [name for name in commands | groups if f"`{name}" not in GUIDE]
 
     assert missing == []
+
+
+def leaves(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
+    """Each command that does something, with its options."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield path, {name for parameter in command.params for name in parameter.opts}
+        return
+    for name, each in below.items():
+        yield from leaves(each, f"{path} {name}")
+
+
+def test_given_any_command_when_asked_then_it_answers_in_json_too() -> None:
+    commands = dict(leaves(typer.main.get_command(app), "revalida"))
+
+    assert len(commands) > 40
+    assert [path for path, options in commands.items() if "--json" not in options] == []
 
 
 def test_given_the_guide_when_read_then_each_session_was_recorded() -> None:

@@ -28,10 +28,9 @@ def test_given_the_installed_command_when_run_anywhere_then_answers_and_codes_ar
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 
-def test_given_ctrl_c_while_waiting_when_pressed_then_the_video_goes_on_and_the_way_back_is_said(
-    studio: Studio,
-) -> None:
-    command = [str(REVALIDA), "submit", "a red circle", "--model", "wan-mini", "--wait"]
+def interrupted(studio: Studio, *arguments: str) -> str:
+    """What the command wrote to stderr when Ctrl-C was pressed while it waited."""
+    command = [str(REVALIDA), *arguments]
     process = subprocess.Popen(
         command, env=environment(studio), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -45,10 +44,39 @@ def test_given_ctrl_c_while_waiting_when_pressed_then_the_video_goes_on_and_the_
     _, told = process.communicate(timeout=120)
 
     assert process.returncode == 130
+    assert "Traceback" not in told
+    return told
+
+
+def test_given_ctrl_c_while_waiting_when_pressed_then_the_video_goes_on_and_the_way_back_is_said(
+    studio: Studio,
+) -> None:
+    told = interrupted(studio, "submit", "a red circle", "--model", "wan-mini", "--wait")
+
     video_id = told.split()[0]
     assert f"Come back with: revalida watch {video_id}" in told
-    assert "Traceback" not in told
     assert studio.store.get(video_id).status == "queued"
+
+
+def test_given_ctrl_c_while_a_batch_is_followed_when_pressed_then_the_same_command_goes_on(
+    studio: Studio, tmp_path: Path
+) -> None:
+    file = tmp_path / "two.csv"
+    file.write_text("prompt,model\na red circle,wan-mini\na blue square,wan-mini\n")
+
+    told = interrupted(studio, "batch", str(file), "--wait")
+
+    assert "Run the same command again" in told
+    assert revalida(studio, "batch", str(file)).returncode == 0
+    assert studio.posts() == ["/v1/videos"] * 2
+
+
+def test_given_ctrl_c_while_a_character_is_made_when_pressed_then_the_way_back_is_said(studio: Studio) -> None:
+    words = ("--describe", "a grey wolf", "--model", "wan-mini", "--wait")
+
+    told = interrupted(studio, "characters", "create", "Lobo", *words)
+
+    assert "Come back with: revalida characters watch char" in told
 
 
 def test_given_a_shell_when_completion_is_asked_for_then_its_script_is_printed(studio: Studio) -> None:
