@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -125,21 +125,32 @@ def _command(
     function: Callable[Concatenate[Session, P], None], options: dict[str, tuple[Any, Any]]
 ) -> Callable[..., None]:
     own = list(inspect.signature(function).parameters.values())[1:]
-    common = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in options.items()
-    ]
+    groups: dict[str, Any] = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
+    common = [_keyword(name, annotation, default) for name, (annotation, default) in options.items()]
 
     def command(*args: Any, **kwargs: Any) -> None:
         session = Session(**{name: kwargs.pop(name) for name in options})
+        for name, group in groups.items():
+            kwargs[name] = group(**{each.name: kwargs.pop(each.name) for each in fields(group)})
         run(session, lambda: function(session, *args, **kwargs))
 
-    named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    named = [one for each in own for one in _flat(each)]
     command.__name__ = function.__name__
     command.__doc__ = function.__doc__
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*named, *common)}
     command.__signature__ = inspect.Signature([*named, *common])  # type: ignore[attr-defined]
     return command
+
+
+def _flat(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The parameter itself; of a dataclass, whose options several commands share, each of its fields."""
+    if is_dataclass(parameter.annotation):
+        return [_keyword(each.name, each.type, each.default) for each in fields(parameter.annotation)]
+    return [_keyword(parameter.name, parameter.annotation, parameter.default)]
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def run(session: Session, work: Callable[[], None]) -> None:

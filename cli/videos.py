@@ -11,8 +11,8 @@ from rich.table import Table
 
 from cli.exits import CliError, Exit, usage
 from cli.files import fetch, target_of
+from cli.options import Timeout
 from cli.session import Session, out, with_session
-from cli.submit import Timeout
 from cli.text import how_it_ended, shortened, size_of, span, state_of, style_of, usd, what_to_do, when
 from cli.waiting import finish, follow
 

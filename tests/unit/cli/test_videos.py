@@ -299,6 +299,20 @@ def test_given_a_completed_video_when_remixed_then_the_new_one_names_it(cli: Cli
     assert (ended.json["remixed_from_video_id"], ended.json["prompt"]) == (video_id, "a blue circle moves")
 
 
+@pytest.mark.parametrize(("command", "kind"), [("extend", "extension"), ("edit", "edit")])
+def test_given_a_completed_video_when_gone_on_with_then_the_new_one_begins_at_it(
+    cli: Cli, studio: Studio, command: str, kind: str
+) -> None:
+    video_id = submitted(cli)
+    studio.complete(video_id)
+
+    made = cli(command, video_id, "a blue circle", "--frames", "17", "--steps", "3", "--seed", "5", "--json").json
+
+    assert made["origin"] == {"kind": kind, "video_id": video_id}
+    assert (made["prompt"], made["model"]) == ("a blue circle", "wan-mini-i2v")
+    assert (made["num_inference_steps"], made["seed"]) == (3, 5)
+
+
 def test_given_yes_when_deleted_then_it_is_gone_and_without_it_is_asked(cli: Cli, studio: Studio) -> None:
     video_id = submitted(cli)
 
