@@ -9,10 +9,23 @@ APP_DIR="${ROOT}/opt/revalida"
 ENV_FILE="${ROOT}/etc/revalida-agent.env"
 # Weights that came with an own image (cdk/image.py): on the root volume, and read from there.
 BAKED_DIR="${ROOT}/opt/revalida-weights"
+# Where AWS's Deep Learning AMIs mount the instance store themselves, all of its disks as one volume.
+IMAGE_STORE="${ROOT}/opt/dlami/nvme"
+IMAGE_STORE_UNIT=dlami-nvme.service
 
 log() { echo "revalida-boot: $*"; }
 
-# The first NVMe disk without a file system or partitions is the instance store; EBS disks have both.
+# The image's own unit comes before user data; for one that is late there is a minute.
+wait_for_image_store() {
+  local second
+  for second in {1..60}; do
+    [[ "$(systemctl is-active "${IMAGE_STORE_UNIT}" 2>/dev/null)" == activating ]] || return 0
+    sleep 1
+  done
+  log "${IMAGE_STORE_UNIT} is not done after ${second} s"
+}
+
+# An instance store that the image has left alone: the first of its disks without a file system or partitions.
 instance_store_device() {
   lsblk --json --output NAME,TYPE,FSTYPE,MODEL |
     python3 -c 'import json, sys
@@ -24,6 +37,12 @@ print(next(("/dev/" + d["name"] for d in disks if "Instance Storage" in (d.get("
 mount_state() {
   mkdir -p "${STATE_DIR}"
   if mountpoint --quiet "${STATE_DIR}"; then
+    return
+  fi
+  wait_for_image_store
+  if mountpoint --quiet "${IMAGE_STORE}"; then
+    mkdir -p "${IMAGE_STORE}/revalida"
+    mount --bind "${IMAGE_STORE}/revalida" "${STATE_DIR}"
     return
   fi
   local device

@@ -92,6 +92,55 @@ def test_given_a_damaged_artifact_when_installed_then_nothing_is_unpacked(artifa
     assert not (artifact / "root" / "opt" / "revalida").exists()
 
 
+STORE = "Amazon EC2 NVMe Instance Storage"
+ROOT_DISK: dict[str, object] = {"name": "nvme0n1", "model": "Amazon Elastic Block Store", "children": [{}]}
+
+
+def _mounted(tmp_path: Path, disks: list[dict[str, object]], *, by_image: bool) -> tuple[str, list[str]]:
+    """What the script says, and the programs it has called, on a machine with these disks."""
+    root, tools, calls = tmp_path / "root", tmp_path / "tools", tmp_path / "calls"
+    tools.mkdir()
+    (tmp_path / "disks.json").write_text(json.dumps({"blockdevices": [ROOT_DISK, *disks]}))
+    mounted = root / "opt/dlami/nvme" if by_image else "nowhere"
+    for name, lines in {
+        "lsblk": f"cat {tmp_path}/disks.json",
+        "mountpoint": f'[[ "$2" == "{mounted}" ]]',
+        "systemctl": "echo active",
+        "mkfs.ext4": f'echo mkfs.ext4 "${{@: -1}}" >> {calls}',
+        "mount": f'echo mount "$@" >> {calls}',
+    }.items():
+        (tools / name).write_text(f"#!/bin/bash\n{lines}\n")
+        (tools / name).chmod(0o755)
+    done = bash(root, "mount_state", f"{tools}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, calls.read_text().splitlines() if calls.exists() else []
+
+
+def test_given_an_image_that_has_mounted_the_instance_store_then_the_weights_go_there(tmp_path: Path) -> None:
+    """AWS's Deep Learning AMI does: a volume over all disks, at /opt/dlami/nvme."""
+    taken: dict[str, object] = {"name": "nvme1n1", "model": STORE, "fstype": "LVM2_member", "children": [{}]}
+
+    _, calls = _mounted(tmp_path, [taken], by_image=True)
+
+    store = tmp_path / "root/opt/dlami/nvme/revalida"
+    assert calls == [f"mount --bind {store} {tmp_path}/root/var/lib/revalida"]
+    assert store.is_dir()
+
+
+def test_given_an_instance_store_that_nobody_has_formatted_then_it_is_formatted_and_mounted(tmp_path: Path) -> None:
+    free: dict[str, object] = {"name": "nvme1n1", "model": STORE, "fstype": None}
+
+    _, calls = _mounted(tmp_path, [free], by_image=False)
+
+    assert calls == ["mkfs.ext4 /dev/nvme1n1", f"mount -o noatime /dev/nvme1n1 {tmp_path}/root/var/lib/revalida"]
+
+
+def test_given_no_instance_store_then_the_root_volume_serves_and_the_log_says_so(tmp_path: Path) -> None:
+    said, calls = _mounted(tmp_path, [], by_image=False)
+
+    assert (calls, "weights go to the root volume" in said) == ([], True)
+
+
 def test_given_a_machine_when_the_unit_is_written_then_restarts_are_limited_and_a_stop_has_time(tmp_path: Path) -> None:
     assert bash(tmp_path, "write_unit").returncode == 0
 
