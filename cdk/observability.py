@@ -7,7 +7,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -50,16 +49,6 @@ _RULES = (
     _Rule("interruptions", "publisher", "Interruptions", "Sum", 10, "Ten jobs lost their instance within an hour.",
           Duration.hours(1)),
 )  # fmt: skip
-
-
-class Alerts(Construct):
-    """The topic that tells the operator, encrypted in transit; an e-mail address subscribes by the settings."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, email: str) -> None:
-        super().__init__(scope, construct_id)
-        self.topic = sns.Topic(self, "Topic", display_name="Revalida Video alarms", enforce_ssl=True)
-        if email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(email))
 
 
 class Observability(Construct):

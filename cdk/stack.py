@@ -9,6 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.agent_permissions import grant_agent
+from cdk.alerts import Alerts
 from cdk.api import Api
 from cdk.console import Console
 from cdk.dashboard import Dashboard
@@ -18,7 +19,7 @@ from cdk.functions import DomainFunction, FunctionDefaults
 from cdk.image import AgentImage, parameter_name
 from cdk.nag import acknowledge
 from cdk.network import Network
-from cdk.observability import Alerts, Observability
+from cdk.observability import Observability
 from cdk.permissions import Permissions
 from cdk.queues import JobQueues
 from cdk.settings import StackSettings
