@@ -9,6 +9,7 @@ from cdk.nag import acknowledge
 # What an isolated instance calls beside S3 and DynamoDB; no gateway endpoint exists for these.
 _INTERFACE_SERVICES = {
     "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
+    "Ec2": ec2.InterfaceVpcEndpointAwsService.EC2,
     "AutoScaling": ec2.InterfaceVpcEndpointAwsService.AUTOSCALING,
     "Ssm": ec2.InterfaceVpcEndpointAwsService.SSM,
     "SsmMessages": ec2.InterfaceVpcEndpointAwsService.SSM_MESSAGES,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from pydantic import ValidationError
 
 import app as entry_point
 from cdk.settings import load_settings
-from tests.template.conftest import REPOSITORY, Synthesis, cdk_context
+from tests.template.conftest import Synthesis, cdk_context
 from tests.template.test_boot_script import BOOT, artifact, bash
+from tests.template.test_rule_packs import lint
 
 __all__ = ["artifact"]
 
@@ -42,11 +41,7 @@ def test_given_the_default_settings_then_nothing_is_baked(production: Synthesis)
 
 
 def test_given_the_setting_then_cfn_lint_is_content(baking: Synthesis) -> None:
-    linter = Path(sys.executable).with_name("cfn-lint")
-
-    linted = subprocess.run([linter, baking.template_file], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-
-    assert linted.returncode == 0, linted.stdout + linted.stderr
+    lint(baking)
 
 
 def test_given_the_setting_then_the_boot_script_bakes_agent_and_weights(baking: Synthesis) -> None:
