@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 
 from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk.nag import acknowledge
+from cdk.settings import DomainSettings
 
 HEADERS = Path(__file__).parents[1] / "console" / "headers.json"
 
@@ -32,9 +34,17 @@ class Console(Construct):
     opens an object is the signature."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, prefix: str, api_endpoint: str, media: s3.Bucket
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        prefix: str,
+        domain: DomainSettings,
+        api_endpoint: str,
+        media: s3.Bucket,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._domain = domain
         self.bucket = s3.Bucket(
             self,
             "Files",
@@ -49,14 +59,18 @@ class Console(Construct):
         self._acknowledge_distribution()
         media.add_cors_rule(
             allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
-            allowed_origins=["https://*.cloudfront.net"],
+            allowed_origins=["https://*.cloudfront.net", *([f"https://{domain.name}"] if domain.name else [])],
             allowed_headers=["*"],
             max_age=3600,
         )
 
     @property
     def url(self) -> str:
-        return f"https://{self.distribution.distribution_domain_name}"
+        return f"https://{self._domain.name or self.distribution.distribution_domain_name}"
+
+    def _certificate(self) -> acm.ICertificate | None:
+        arn = self._domain.certificate_arn
+        return acm.Certificate.from_certificate_arn(self, "Certificate", arn) if arn else None
 
     def _distribution(
         self, prefix: str, api_endpoint: str, headers: cloudfront.ResponseHeadersPolicy
@@ -74,6 +88,8 @@ class Console(Construct):
             "Distribution",
             comment=f"{prefix}: console and API",
             default_root_object="index.html",
+            domain_names=[self._domain.name] if self._domain.name else None,
+            certificate=self._certificate(),
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             price_class=cloudfront.PriceClass.PRICE_CLASS_ALL,  # South America is not in the cheaper classes
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
@@ -129,6 +145,11 @@ class Console(Construct):
             "AwsSolutions-CFR1": "The operator's users may be anywhere.",
             "AwsSolutions-CFR2": "Every call needs a key and is throttled; a WAF is the operator's choice.",
             "AwsSolutions-CFR3": "The API's own access log has every call; what is left are public files.",
-            "AwsSolutions-CFR4": "CloudFront's own domain and certificate; with another domain the policy holds.",
         }.items():
             acknowledge(self.distribution, rule, reason)
+        if not self._domain.name:
+            acknowledge(
+                self.distribution,
+                "AwsSolutions-CFR4",
+                "CloudFront's own certificate; a domain of one's own has TLS 1.2.",
+            )

@@ -72,6 +72,20 @@ class ApiSettings(_Settings):
     trusted_networks: tuple[IPvAnyNetwork, ...]
 
 
+class DomainSettings(_Settings):
+    """The console's own domain. `certificate_arn` is of ACM in us-east-1, wherever the stack is: CloudFront reads it
+    there alone. Both empty: CloudFront's own domain. The name's DNS record is the operator's."""
+
+    name: Annotated[str, Field(pattern=r"^(([a-z0-9-]+\.)+[a-z]{2,})?$")]
+    certificate_arn: Annotated[str, Field(pattern=r"^(arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+)?$")]
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "DomainSettings":
+        if bool(self.name) != bool(self.certificate_arn):
+            raise ValueError("domain.name and domain.certificate_arn go together")
+        return self
+
+
 class EventSettings(_Settings):
     """`archive_days` 0 keeps no archive of the bus."""
 
@@ -212,7 +226,8 @@ class FleetSettings(_Settings):
 
 
 class StackSettings(_Settings):
-    """The whole of it. `console`: CloudFront serves the console and the API; locally the front door does."""
+    """The whole of it. `console`: CloudFront serves the console and the API, under `domain`; locally the front door
+    does."""
 
     stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
@@ -228,6 +243,7 @@ class StackSettings(_Settings):
     functions: FunctionSettings
     api: ApiSettings
     console: bool
+    domain: DomainSettings
     events: EventSettings
     scaling: ScalingSettings
     fleet: FleetSettings

@@ -215,7 +215,12 @@ class VideoStack(Stack):
         self.console = None
         if settings.console:
             self.console = Console(
-                self, "Console", prefix=settings.prefix, api_endpoint=self.api.url, media=self.storage.media
+                self,
+                "Console",
+                prefix=settings.prefix,
+                domain=settings.domain,
+                api_endpoint=self.api.url,
+                media=self.storage.media,
             )
         self.events.on_request("VideoRequested", functions["video_requested"])
         Wakes(
@@ -300,6 +305,7 @@ class VideoStack(Stack):
         if self.console is not None:
             CfnOutput(self, "ConsoleUrl", value=self.console.url)
             CfnOutput(self, "ConsoleBucket", value=self.console.bucket.bucket_name)
+            CfnOutput(self, "ConsoleTarget", value=self.console.distribution.distribution_domain_name)
             CfnOutput(self, "ConsoleDistribution", value=self.console.distribution.distribution_id)
 
 

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.template.conftest import REPOSITORY, Synthesis
+import pytest
+from aws_cdk import App
+from pydantic import ValidationError
+
+import app as entry_point
+from cdk.settings import load_settings
+from tests.template.conftest import REPOSITORY, Synthesis, cdk_context
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6a1c0d4e-0000-4000-8000-000000000000"
+
+
+def _with_domain(name: str, certificate_arn: str) -> dict[str, Any]:
+    context = copy.deepcopy(cdk_context())
+    context["settings"]["domain"] = {"name": name, "certificate_arn": certificate_arn}
+    return context
 
 
 def _distribution(production: Synthesis) -> dict[str, Any]:
@@ -42,3 +58,42 @@ def test_given_a_page_when_asked_for_then_index_html_answers_under_the_consoles_
         written["content-security-policy"].split("MEDIA")[0]
     )
     assert security["StrictTransportSecurity"]["AccessControlMaxAgeSec"] == 365 * 86_400
+
+
+def test_given_a_domain_of_ones_own_then_cloudfront_answers_under_it_and_its_pages_may_upload(tmp_path: Path) -> None:
+    application = App(context=_with_domain("videos.example.com", CERTIFICATE), outdir=str(tmp_path))
+    entry_point.build(application)
+    template = application.synth().stacks[0].template
+
+    (distribution,) = (
+        one["Properties"]["DistributionConfig"]
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::CloudFront::Distribution"
+    )
+    assert distribution["Aliases"] == ["videos.example.com"]
+    viewer = distribution["ViewerCertificate"]
+    assert (viewer["AcmCertificateArn"], viewer["MinimumProtocolVersion"]) == (CERTIFICATE, "TLSv1.2_2021")
+    assert template["Outputs"]["ConsoleUrl"]["Value"] == "https://videos.example.com"
+    rules = [
+        rule
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::S3::Bucket"
+        for rule in one["Properties"].get("CorsConfiguration", {}).get("CorsRules", [])
+    ]
+    assert any("https://videos.example.com" in rule["AllowedOrigins"] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("name", "certificate_arn"),
+    [
+        ("videos.example.com", ""),
+        ("", CERTIFICATE),
+        ("videos.example.com", CERTIFICATE.replace("us-east-1", "us-east-2")),
+        ("https://videos.example.com", CERTIFICATE),
+    ],
+)
+def test_given_a_domain_that_cloudfront_would_not_take_then_it_is_refused_before_the_deploy(
+    name: str, certificate_arn: str
+) -> None:
+    with pytest.raises(ValidationError, match="domain"):
+        load_settings(_with_domain(name, certificate_arn))
