@@ -32,10 +32,13 @@ def print_comparison(found: Comparison, console: Console) -> None:
     title = f"{count:,} videos, {demand.pattern}, {demand.videos_per_hour:g} an hour, seed {found.scenario.seed}"
     caption = "US$ per video; latency in minutes; lost: slot-hours of work thrown away; most: instances at once"
     table = Table(title=title, caption=caption, box=box.SIMPLE, pad_edge=False)
-    for number, name in enumerate(COLUMNS):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    for one in found.results:
-        table.add_row(*row(one))
+    rows = [row(one) for one in found.results]
+    table.add_column(COLUMNS[0], overflow="fold")
+    for number, name in enumerate(COLUMNS[1:], start=1):  # on a narrow terminal a name may be broken, a figure never
+        width = max(len(cells[number]) for cells in (COLUMNS, *rows))
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for cells in rows:
+        table.add_row(*cells)
     console.print(table)
     if found.saving is not None and found.p95_ratio is not None:
         console.print(

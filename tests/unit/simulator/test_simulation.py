@@ -14,6 +14,7 @@ from simulator.arrivals import draw
 from simulator.compare import all_policies, compare
 from simulator.engine import Simulation
 from simulator.policies import OURS, Policy, by_messages
+from simulator.report import COLUMNS
 from simulator.result import Result
 from simulator.scenario import Demand, Fleet, Market, Scenario
 from simulator.work import videos
@@ -143,6 +144,17 @@ def test_given_the_command_then_json_with_the_scenario_and_plots(tmp_path: Path)
     assert shown["scenario"]["demand"]["videos_per_hour"] == 10
     assert shown["results"][0]["policy"] == "ours"
     assert {file.name for file in (tmp_path / "plots").iterdir()} == {"cost-latency.png", "slot-hours.png"}
+
+
+def test_given_a_narrow_terminal_then_names_are_broken_and_figures_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+
+    done = CliRunner().invoke(app, ["simulate", "--hours", "6", "--rate", "10"])
+
+    assert done.exit_code == 0, done.output
+    assert "…" not in done.stdout
+    ours = next(line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["ours"])
+    assert len(ours) == len(COLUMNS)
 
 
 @pytest.mark.parametrize(
