@@ -1,7 +1,8 @@
 """The command: every check in order, a line each, and an exit code for scripts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,17 +13,21 @@ from rich.table import Table
 from cli.doctor import account, deployment
 from cli.doctor.account import Clients
 from cli.doctor.finding import Finding, Status
+from cli.doctor.smoke import smoke
 from cli.doctor.wanted import Wanted, read
 from cli.exits import Exit, usage
-from cli.session import Session, offline
+from cli.session import Session, with_session
 
 COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILURE: "red"}
 
 
-@offline
+@with_session
 def doctor(
     session: Session,
     cdk_json: Annotated[Path, typer.Option("--cdk-json", help="Where the settings stand.")] = Path("cdk.json"),
+    smoke_job: Annotated[
+        bool, typer.Option("--smoke-job", help="Make a video, too: it launches an instance. Needs an API key.")
+    ] = False,
 ) -> None:
     """Check account and deployment against the settings: ok, warning or failure, each with the next step."""
     try:
@@ -30,15 +35,19 @@ def doctor(
     except (OSError, ValueError, KeyError) as error:
         hint = "run it in the project's folder, or name the file with --cdk-json"
         raise usage(f"{cdk_json} cannot be read: {error}", hint=hint) from error
+    trial = partial(smoke, session) if smoke_job else None
     with httpx.Client() as http:
-        findings = list(examine(wanted, _clients(wanted.region), http))
+        findings = list(examine(wanted, _clients(wanted.region), http, trial))
     session.emit([asdict(one) for one in findings], _table(findings))
     if any(one.status is Status.FAILURE for one in findings):
         raise typer.Exit(Exit.FAILED)
 
 
-def examine(wanted: Wanted, clients: Clients, http: httpx.Client) -> Iterator[Finding]:
-    """All checks that make sense: nothing of the account without credentials, nothing of a stack that is not there."""
+def examine(
+    wanted: Wanted, clients: Clients, http: httpx.Client, trial: Callable[[], Finding] | None = None
+) -> Iterator[Finding]:
+    """All checks that make sense: nothing of the account without credentials, nothing of a stack that is not there.
+    `trial` makes a video, last."""
     who = account.credentials(clients)
     yield who
     if who.status is Status.FAILURE:
@@ -52,7 +61,11 @@ def examine(wanted: Wanted, clients: Clients, http: httpx.Client) -> Iterator[Fi
         return
     yield deployment.weights(clients, outputs["MediaBucket"], wanted.default_model)
     yield deployment.api(outputs["ApiUrl"], http)
+    if "ConsoleUrl" in outputs:
+        yield deployment.console(outputs["ConsoleUrl"], http)
     yield deployment.launch(clients, outputs["AsgName"])
+    if trial is not None:
+        yield trial()
 
 
 def _clients(default_region: str) -> Clients:

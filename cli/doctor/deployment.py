@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from cli.doctor.account import Clients
 from cli.doctor.finding import Finding, failure, ok, warning
 from cli.doctor.wanted import Wanted
+from jobs import s3_keys
 from models import catalog
+from models.interface import ModelError
 
 GIB = 2**30
-WHOLE = 0.98  # of the catalog's size: repositories differ in small files
 TIMEOUT_S = 20.0
 
 
@@ -30,33 +31,50 @@ def stack(clients: Clients, wanted: Wanted) -> tuple[Finding, Mapping[str, str]]
 
 
 def weights(clients: Clients, bucket: str, model_id: str) -> Finding:
-    """Whether the default model's weights lie in the bucket, as large as the catalog says."""
+    """Whether the default model's weights lie in the bucket, each file as large as their manifest says."""
+    from models.weights.bucket import WeightsBucket
+    from models.weights.errors import WeightsUnavailable
+
     spec, check = catalog.get(model_id), f"weights of {model_id}"
     pull = f"revalida weights pull {model_id}"
     if spec.embedded:
         return ok(check, "shipped with the code")
-    pages = clients("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"weights/{model_id}/")
+    store = WeightsBucket(clients("s3"), bucket, root=s3_keys.WEIGHTS)
     try:
-        gib = sum(item["Size"] for page in pages for item in page.get("Contents", [])) / GIB
-    except (BotoCoreError, ClientError) as error:
-        return failure(check, str(error), "allow s3:ListBucket on the media bucket")
-    if not gib:
-        return failure(check, f"nothing below s3://{bucket}/weights/{model_id}/", pull)
-    if gib < WHOLE * spec.weights.gib:
-        return failure(check, f"{gib:.1f} GiB of {spec.weights.gib:.1f}: not whole", pull)
-    return ok(check, f"{gib:.1f} GiB")
+        whole = store.stored(model_id)
+        if not whole:
+            return failure(check, f"no whole set below s3://{bucket}/{s3_keys.WEIGHTS}{model_id}/", pull)
+        manifest = store.manifest(model_id, whole[-1].revision)
+        wrong = [file.path for file in manifest.files if not store.has(model_id, manifest.revision, file)]
+    except WeightsUnavailable as error:
+        return failure(check, str(error), "allow s3:ListBucket and s3:GetObject on the media bucket")
+    except ModelError as error:
+        return failure(check, str(error), pull)
+    if wrong:
+        return failure(check, f"{len(wrong)} of {len(manifest.files)} files not whole, the first: {wrong[0]}", pull)
+    return ok(check, f"revision {manifest.revision}, {len(manifest.files)} files, {manifest.bytes / GIB:.1f} GiB")
 
 
 def api(base: str, http: httpx.Client) -> Finding:
     """Whether the API answers. Its description needs no key."""
-    url = f"{base.rstrip('/')}/v1/openapi.json"
+    return _answers("API", f"{base.rstrip('/')}/v1/openapi.json", http, "runbook, `PREFIX-api-errors`")
+
+
+def console(base: str, http: httpx.Client) -> Finding:
+    """Whether CloudFront has the console's pages, and whether its name leads there."""
+    return _answers("console", f"{base}/", http, "`make deploy-console`; a domain of your own needs its DNS record")
+
+
+def _answers(check: str, url: str, http: httpx.Client, next_step: str) -> Finding:
     try:
         status = http.get(url, timeout=TIMEOUT_S).status_code
     except httpx.HTTPError as error:
-        return failure("API", f"{url}: {error}", "check the address, and the api function's log group")
-    if status == httpx.codes.OK:
-        return ok("API", f"{url} answers")
-    return failure("API", f"{url} answers {status}", "runbook, `PREFIX-api-errors`")
+        return failure(check, f"{url}: {error}", next_step)
+    return (
+        ok(check, f"{url} answers")
+        if status == httpx.codes.OK
+        else failure(check, f"{url} answers {status}", next_step)
+    )
 
 
 def launch(clients: Clients, group: str) -> Finding:

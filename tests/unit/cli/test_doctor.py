@@ -150,20 +150,6 @@ def test_given_a_bootstrap_then_its_version_decides(aws: Aws, wanted: Wanted, ve
 
 
 @pytest.mark.parametrize(
-    ("gib", "status", "words"),
-    [(0, Status.FAILURE, "nothing below"), (60, Status.FAILURE, "not whole"), (500, Status.OK, "500.0 GiB")],
-)
-def test_given_weights_in_the_bucket_then_all_some_or_none(aws: Aws, gib: int, status: Status, words: str) -> None:
-    contents = [{"Key": "weights/wan2.2-t2v-a14b/r/a.safetensors", "Size": gib * 2**30}] if gib else []
-    aws.answers("s3", "list_objects_v2", {"Contents": contents}, Bucket="media", Prefix="weights/wan2.2-t2v-a14b/")
-
-    found = deployment.weights(aws, "media", "wan2.2-t2v-a14b")
-
-    assert found.status is status
-    assert words in found.found
-
-
-@pytest.mark.parametrize(
     ("code", "status"), [("DryRunOperation", Status.OK), ("UnauthorizedOperation", Status.FAILURE)]
 )
 def test_given_a_dry_run_then_ec2s_word(aws: Aws, code: str, status: Status) -> None:
@@ -185,17 +171,18 @@ def test_given_a_group_then_the_dry_run_uses_its_template_and_first_subnet_and_l
 
 
 @pytest.mark.parametrize(("status_code", "status"), [(200, Status.OK), (503, Status.FAILURE)])
-def test_given_the_api_then_its_description_answers(status_code: int, status: Status) -> None:
+def test_given_api_and_console_then_each_answers_or_not(status_code: int, status: Status) -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url))
         return httpx.Response(status_code)
 
-    found = deployment.api("https://x.example/", httpx.Client(transport=httpx.MockTransport(answer)))
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    found = [deployment.api("https://x.example/", http), deployment.console("https://videos.example.com", http)]
 
-    assert found.status is status
-    assert asked == ["https://x.example/v1/openapi.json"]
+    assert [one.status for one in found] == [status, status]
+    assert asked == ["https://x.example/v1/openapi.json", "https://videos.example.com/"]
 
 
 def test_given_a_failure_then_the_command_prints_it_and_its_exit_code_is_one(
