@@ -1,5 +1,7 @@
 """The fleet's network: no NAT, no inbound port, and S3 and DynamoDB by gateway endpoints, which cost nothing."""
 
+from collections.abc import Mapping
+
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -17,6 +19,12 @@ _INTERFACE_SERVICES = {
     "Monitoring": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
 }
 
+# And what the one calls that bakes an image.
+_BAKING_SERVICES = {
+    "ImageBuilder": ec2.InterfaceVpcEndpointAwsService.IMAGE_BUILDER,
+    "Ec2Messages": ec2.InterfaceVpcEndpointAwsService.EC2_MESSAGES,
+}
+
 
 class Network(Construct):
     def __init__(
@@ -27,6 +35,7 @@ class Network(Construct):
         prefix: str,
         availability_zones: tuple[str, ...],
         isolated: bool,
+        bakes_images: bool,
         flow_logs: bool,
         log_retention_days: int,
     ) -> None:
@@ -51,10 +60,10 @@ class Network(Construct):
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
         if isolated:
-            self._interface_endpoints()
+            self._interface_endpoints(_INTERFACE_SERVICES | (_BAKING_SERVICES if bakes_images else {}))
         self._log_flows(prefix, flow_logs, log_retention_days)
 
-    def _interface_endpoints(self) -> None:
+    def _interface_endpoints(self, services: Mapping[str, ec2.InterfaceVpcEndpointAwsService]) -> None:
         endpoints = ec2.SecurityGroup(
             self,
             "Endpoints",
@@ -63,7 +72,7 @@ class Network(Construct):
             allow_all_outbound=False,
         )
         endpoints.add_ingress_rule(self.security_group, ec2.Port.tcp(443), "AWS APIs")
-        for name, service in _INTERFACE_SERVICES.items():
+        for name, service in services.items():
             self.vpc.add_interface_endpoint(
                 name, service=service, subnets=self.subnets, security_groups=[endpoints], open=False
             )

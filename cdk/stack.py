@@ -114,6 +114,7 @@ class VideoStack(Stack):
             prefix=settings.prefix,
             availability_zones=settings.availability_zones,
             isolated=settings.fleet.isolated_network,
+            bakes_images=settings.fleet.image.build,
             flow_logs=settings.fleet.flow_logs,
             log_retention_days=settings.functions.log_retention_days,
         )

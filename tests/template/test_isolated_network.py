@@ -20,6 +20,7 @@ NAMED = {"cloudwatch": "monitoring"}
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     context = copy.deepcopy(cdk_context())
     context["settings"]["fleet"]["isolated_network"] = True
+    context["settings"]["fleet"]["image"]["build"] = True
     directory = tmp_path_factory.mktemp("isolated")
     application = App(context=context, outdir=str(directory))
     entry_point.build(application)
@@ -28,8 +29,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     return Synthesis(template=json.loads(template_file.read_text(encoding="utf-8")), assembly=directory)
 
 
-def test_given_what_the_agent_may_call_then_each_service_has_an_endpoint(isolated: Synthesis) -> None:
-    (policy,) = (one for name, one in isolated.of_type("AWS::IAM::Policy").items() if name.startswith("FleetRole"))
+@pytest.mark.parametrize("role", ["FleetRole", "AgentImageRole"])
+def test_given_what_an_instance_may_call_then_each_service_has_an_endpoint(role: str, isolated: Synthesis) -> None:
+    (policy,) = (one for name, one in isolated.of_type("AWS::IAM::Policy").items() if name.startswith(role))
     actions = {
         action
         for statement in policy["PolicyDocument"]["Statement"]
@@ -39,6 +41,7 @@ def test_given_what_the_agent_may_call_then_each_service_has_an_endpoint(isolate
 
     served = {_service(one["ServiceName"]) for one in isolated.of_type("AWS::EC2::VPCEndpoint").values()}
 
+    assert called
     assert called - served == set()
 
 
