@@ -18,8 +18,14 @@ def _client(service: str) -> Any:
 
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60)
     if service == "s3":
-        # Presigned URLs must carry SigV4 to work in every region, and virtual hosts fail on a local endpoint.
-        config = config.merge(Config(signature_version="s3v4"))
+        # Presigned URLs must carry SigV4 to work in every region, and name the bucket's host in its region: the
+        # console's policy lets no other in. At an endpoint that is an IP address botocore leaves the host alone.
+        config = config.merge(
+            Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+            )
+        )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 

@@ -54,10 +54,17 @@ def test_given_a_page_when_asked_for_then_index_html_answers_under_the_consoles_
     security = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
     written = json.loads((REPOSITORY / "console" / "headers.json").read_text(encoding="utf-8"))
     sent = security["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Join"][1]
-    assert next(part for part in sent if isinstance(part, str)).startswith(
-        written["content-security-policy"].split("MEDIA")[0]
-    )
+    hosts = [part["Fn::GetAtt"] for part in sent if not isinstance(part, str)]
+    text = "".join(part if isinstance(part, str) else "MEDIA" for part in sent)
+    assert text.replace("https://MEDIA", "MEDIA") == written.pop("content-security-policy")
+    assert {name.startswith("StorageMedia") and attribute for name, attribute in hosts} == {"RegionalDomainName"}
     assert security["StrictTransportSecurity"]["AccessControlMaxAgeSec"] == 365 * 86_400
+    others = {
+        "referrer-policy": security["ReferrerPolicy"]["ReferrerPolicy"],
+        "x-content-type-options": "nosniff" if security["ContentTypeOptions"]["Override"] else None,
+        "x-frame-options": security["FrameOptions"]["FrameOption"],
+    }
+    assert others == written
 
 
 def test_given_a_domain_of_ones_own_then_cloudfront_answers_under_it_and_its_pages_may_upload(tmp_path: Path) -> None:
@@ -97,3 +104,28 @@ def test_given_a_domain_that_cloudfront_would_not_take_then_it_is_refused_before
 ) -> None:
     with pytest.raises(ValidationError, match="domain"):
         load_settings(_with_domain(name, certificate_arn))
+
+
+def test_given_a_page_when_it_fetches_or_uploads_a_file_then_the_bucket_lets_cloudfronts_pages(
+    production: Synthesis,
+) -> None:
+    (rule,) = (
+        one
+        for bucket in production.of_type("AWS::S3::Bucket").values()
+        for one in bucket.get("CorsConfiguration", {}).get("CorsRules", ())
+    )
+
+    assert rule["AllowedOrigins"] == ["https://*.cloudfront.net"]
+    assert set(rule["AllowedMethods"]) == {"GET", "HEAD", "PUT"}
+
+
+def test_given_a_file_when_it_is_cached_then_for_as_long_as_its_upload_said(
+    production: Synthesis,
+) -> None:
+    """scripts/deploy-console.sh says it of each file: built ones for a year, pages not at all."""
+    default = _distribution(production)["DefaultCacheBehavior"]
+
+    assert default["CachePolicyId"] == "658327ea-f89d-4fab-a63d-7e88639e58f6"  # CachingOptimized
+    script = (REPOSITORY / "scripts" / "deploy-console.sh").read_text(encoding="utf-8")
+    assert 'assets" --cache-control "public, max-age=31536000, immutable"' in script
+    assert '--cache-control "no-cache"' in script
