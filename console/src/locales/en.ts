@@ -5,6 +5,7 @@ export const en = {
     choose: "Choose from this device",
     copy: "Copy",
     copied: "Copied",
+    notCopied: "The browser does not let this page copy. Select the text and copy it.",
     delete: "Delete",
     download: "Download",
     language: "Language",
@@ -265,6 +266,7 @@ export const en = {
     title: "The video could not be made",
     what: "What to do",
     again: "Try again",
+    anew: "Ask for it anew",
     copy: "Copy for support",
     advice: {
       out_of_memory: "Choose a smaller size or fewer frames, or a model that needs less memory, and try again.",

@@ -9,6 +9,7 @@ export const pt: Texts<typeof en> = {
     choose: "Escolher neste aparelho",
     copy: "Copiar",
     copied: "Copiado",
+    notCopied: "O navegador não deixa esta página copiar. Selecione o texto e copie.",
     delete: "Excluir",
     download: "Baixar",
     language: "Idioma",
@@ -273,6 +274,7 @@ export const pt: Texts<typeof en> = {
     title: "Não foi possível fazer o vídeo",
     what: "O que fazer",
     again: "Tentar de novo",
+    anew: "Pedir de novo",
     copy: "Copiar para o suporte",
     advice: {
       out_of_memory:

@@ -45,6 +45,24 @@ def test_given_a_csv_with_a_wrong_row_when_dropped_then_the_good_ones_are_priced
         client.videos.delete(href.rpartition("/")[2])
 
 
+def test_given_a_video_of_the_file_that_is_deleted_then_the_others_are_followed_to_their_end(
+    visitor: Callable[..., Visit], studio: Studio, tmp_path: Path
+) -> None:
+    file = tmp_path / "two.jsonl"
+    rows = ("a red circle", "a blue square")
+    file.write_text("".join(f'{{"prompt": "{each}", "model": "wan-mini", "num_frames": 17}}\n' for each in rows))
+    page = visitor().open("/batch")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Make 2 videos").click()
+    links = page.get_by_role("row").get_by_role("link")
+    expect(links).to_have_count(2)
+
+    studio.openai().videos.delete(str(links.first.get_attribute("href")).rpartition("/")[2])
+
+    expect(links.first).to_contain_text("Cancelled")
+    expect(links.last).to_contain_text("Completed")
+
+
 def test_given_a_file_that_is_none_when_dropped_then_it_says_what_would_be(
     visitor: Callable[..., Visit], tmp_path: Path
 ) -> None:

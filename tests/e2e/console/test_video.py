@@ -6,6 +6,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import expect
@@ -19,12 +20,12 @@ from tests.unit.jobs.made import queued, request
 WORDS = "The video does not fit the GPU: 25 GiB are needed, 22 there."
 
 
-def interrupted_and_failed(studio: Studio) -> Job:
+def interrupted_and_failed(studio: Studio, **fields: Any) -> Job:
     """A job's record as two agents leave it: one lost its instance at step 23, the other resumed there and failed."""
     store = JobStore(studio.stack["table"], client=studio.aws("dynamodb"))
     now = time.time()
     job = queued(
-        request=request(num_inference_steps=40, prompt="a red circle that fails"),
+        request=request(num_inference_steps=40, prompt="a red circle that fails", **fields),
         created_at=now,
         updated_at=now,
         queued_at=now,
@@ -58,8 +59,37 @@ def test_given_a_job_that_was_interrupted_and_failed_then_its_page_tells_the_sto
 
     failure.get_by_role("button", name="Try again").click()
     expect(page).not_to_have_url(re.compile(job.id))
+    made = studio.openai().videos.retrieve(page.url.rpartition("/")[2]).model_dump()
+    assert {name: made[name] for name in ("prompt", "seed", "fps", "num_inference_steps")} == {
+        **{"prompt": "a red circle that fails", "seed": job.request.seed},
+        **{"fps": job.request.fps, "num_inference_steps": 40},
+    }
     page.get_by_role("button", name="Cancel").press("Enter")
     expect(page.get_by_text("Cancelled").first).to_be_visible()
+
+
+def test_given_a_failed_video_that_began_at_an_image_then_the_way_on_is_where_the_image_is_given(
+    visitor: Callable[..., Visit], studio: Studio
+) -> None:
+    job = interrupted_and_failed(studio, model="wan-mini-i2v", image="inputs/first.png")
+    page = visitor().open(f"/videos/{job.id}")
+
+    page.get_by_role("alert").get_by_role("link", name="Ask for it anew").click()
+
+    expect(page.get_by_role("heading", level=1, name="Create a video")).to_be_visible()
+
+
+def test_given_a_browser_that_lets_no_page_copy_when_asked_to_then_the_page_says_so(
+    visitor: Callable[..., Visit], studio: Studio
+) -> None:
+    job = interrupted_and_failed(studio)
+    guest = visitor()
+    guest.page.add_init_script("delete Navigator.prototype.clipboard")  # as for a page that came by plain HTTP
+    page = guest.open(f"/videos/{job.id}")
+
+    page.get_by_role("button", name="Copy for support").click()
+
+    expect(page.get_by_text("does not let this page copy")).to_be_visible()
 
 
 def test_given_a_first_frame_when_dropped_then_it_is_uploaded_and_the_video_is_quoted(

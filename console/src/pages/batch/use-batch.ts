@@ -76,7 +76,11 @@ export const useBatch = () => {
       await eachOf(waiting, AT_ONCE, async ({ video, at }) => {
         if (!video) return;
         const params = { path: { video_id: video.id } };
-        change({ at, entry: { video: body(await api.GET("/v1/videos/{video_id}", { params })) } });
+        const found = await api.GET("/v1/videos/{video_id}", { params }).catch((error) => {
+          if (asApiError(error).status === 404) return null; // deleted meanwhile: the others are followed on
+          throw error;
+        });
+        change({ at, entry: found ? { video: body(found) } : { video: { ...video, status: "cancelled" } } });
       }).catch(() => undefined); // the banner tells of an API that is down; the next look may find it up
     };
     const timer = setInterval(look, LOOK_EVERY_MS);

@@ -31,7 +31,6 @@ export const DerivePage = ({ videoId, kind }: { videoId: string; kind: Kind }) =
 const send = async (source: Video, kind: Kind, change: Change): Promise<Video> => {
   const shared = {
     prompt: change.prompt.trim(),
-    continuity: "cut",
     priority: source.priority as Schemas["RemixBody"]["priority"],
     output: source.output,
     ...(change.model ? { model: change.model } : {}),

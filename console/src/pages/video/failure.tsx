@@ -5,7 +5,7 @@ import type { Video } from "@/api/client";
 import { CopyButton } from "@/components/copy-button";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/display";
-import { useAgain } from "@/pages/video/use-again";
+import { isRepeatable, useAgain } from "@/pages/video/use-again";
 
 const KNOWN = ["out_of_memory", "capacity_timeout", "deadline_exceeded", "worker_crashed", "invalid_image"] as const;
 type Known = (typeof KNOWN)[number];
@@ -14,7 +14,6 @@ const isKnown = (code: string): code is Known => (KNOWN as readonly string[]).in
 /** Why a video failed, and what to do about it. */
 export const Failure = ({ video }: { video: Video }) => {
   const { t } = useTranslation();
-  const again = useAgain(video);
   const code = video.error?.code ?? "";
   const advice = isKnown(code) ? t(`failure.advice.${code}`) : t("failure.advice.other");
   return (
@@ -28,10 +27,7 @@ export const Failure = ({ video }: { video: Video }) => {
         <p className="mt-0.5 text-sm">{advice}</p>
       </div>
       <div className="flex flex-wrap items-center gap-2">
-        <Button look="primary" disabled={again.isPending} onClick={() => again.mutate()}>
-          <RotateCcw />
-          {t("failure.again")}
-        </Button>
+        {isRepeatable(video) ? <Again video={video} /> : <Anew video={video} />}
         <Button asChild>
           <Link to="/fleet">{t("nav.fleet")}</Link>
         </Button>
@@ -41,5 +37,39 @@ export const Failure = ({ video }: { video: Video }) => {
         />
       </div>
     </Card>
+  );
+};
+
+const Again = ({ video }: { video: Video }) => {
+  const { t } = useTranslation();
+  const again = useAgain(video);
+  return (
+    <Button look="primary" disabled={again.isPending} onClick={() => again.mutate()}>
+      <RotateCcw />
+      {t("failure.again")}
+    </Button>
+  );
+};
+
+const KINDS = { remix: "remix", edit: "edit", extension: "extend" } as const;
+
+/** The way to where such a video is asked for: with its source, its picture, or its character's pictures. */
+const Anew = ({ video: { character_id: characterId, origin } }: { video: Video }) => {
+  const { t } = useTranslation();
+  const source = origin?.video_id && { from: origin.video_id, as: KINDS[origin.kind] };
+  return (
+    <Button asChild look="primary">
+      {characterId == null ? (
+        <Link to="/" search={source || {}}>
+          <RotateCcw />
+          {t("failure.anew")}
+        </Link>
+      ) : (
+        <Link to="/characters">
+          <RotateCcw />
+          {t("failure.anew")}
+        </Link>
+      )}
+    </Button>
   );
 };

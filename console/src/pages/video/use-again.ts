@@ -6,6 +6,7 @@ import { api, body, type RequestBody, type Video } from "@/api/client";
 export const requestOf = (video: Video): RequestBody => ({
   model: video.model,
   size: video.size,
+  fps: video.fps,
   num_inference_steps: video.num_inference_steps,
   guidance_scale: video.guidance_scale,
   priority: video.priority as NonNullable<RequestBody["priority"]>,
@@ -15,11 +16,17 @@ export const requestOf = (video: Video): RequestBody => ({
   metadata: video.metadata,
   ...(video.guidance_scale_2 == null ? {} : { guidance_scale_2: video.guidance_scale_2 }),
   ...(video.negative_prompt ? { negative_prompt: video.negative_prompt } : {}),
+  ...(video.tier == null ? {} : { tier: video.tier as NonNullable<RequestBody["tier"]> }),
   ...(video.loras?.length ? { loras: video.loras } : {}),
-  ...(video.shots?.length ? { shots: video.shots } : { prompt: video.prompt, num_frames: video.num_frames }),
+  ...(video.prompt ? { prompt: video.prompt } : {}),
+  ...(video.shots?.length ? { shots: video.shots } : { num_frames: video.num_frames }),
 });
 
-/** Ask for the same video again. The input image is not shown by the API: such a video is made anew on the first page. */
+/** Whether these fields are all that the video was made of: the API shows neither the image that one begins at, nor the
+ * pictures that a character is learned from. */
+export const isRepeatable = (video: Video): boolean => !video.has_image && video.character_id == null;
+
+/** Ask for the same video again. */
 export const useAgain = (video: Video) => {
   const navigate = useNavigate();
   const client = useQueryClient();
