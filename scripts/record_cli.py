@@ -1,9 +1,8 @@
 """Record the terminal sessions of docs/cli.md from the real thing: `make docs-cli`, with `make run` running.
 
 Each block between `<!-- session NAME -->` and `<!-- /session -->` is replaced by what the commands of `SESSIONS[NAME]`
-printed; names after the command record only those. They run in an empty folder against the local system, found as the
-command line itself finds it. In a command, `{video}` is the last video that was made; one that ends in `^C` is
-interrupted once its video is under way.
+printed; names after the command record only those. They run in an empty folder against the local system. In a command,
+`{video}` is the last video that was made; one that ends in `^C` is interrupted once its video is under way.
 """
 
 import json
@@ -59,7 +58,9 @@ class Recorder:
         self._folder = folder
         self._video = ""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environment = {**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"}
+        # The folder is no place of the project, where the command line would find the local system by itself.
+        local = {"REVALIDA_LOCAL_DIR": os.environ.get("REVALIDA_LOCAL_DIR", str(ROOT / ".local"))}
+        self._environment = {**os.environ, **local, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"}
 
     def session(self, commands: tuple[str, ...]) -> str:
         """The commands and what they printed, as a terminal shows it."""
