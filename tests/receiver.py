@@ -6,10 +6,11 @@ from typing import Any
 
 
 class Receiver:
-    """A receiver of a user's. `answers` are the statuses to come; then 200 for ever."""
+    """A receiver of a user's. `answers` are the statuses to come for bodies that have the text `of`; else it is 200."""
 
     def __init__(self) -> None:
         self.answers: list[int] = []
+        self.of = ""
         self.got: list[tuple[dict[str, str], str]] = []
         receiver = self
 
@@ -17,7 +18,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+                self.send_response(receiver.answers.pop(0) if receiver.answers and receiver.of in body else 200)
                 self.send_header("Location", "http://127.0.0.1:1/elsewhere")
                 self.end_headers()
 
