@@ -43,6 +43,10 @@ _CONNECTIONS = httpx.Limits(max_connections=1_000, max_keepalive_connections=50)
 MAX_BODY_BYTES = 10 * 2**20
 BODY_LIMIT_S = 30.0
 
+# The local AWS starts a process for each call under way, and a call has the function's 29 s: of fifty processes that
+# start together on a few cores, none is done in time. What comes beyond these waits for its turn.
+CALLS_AT_ONCE = 8
+
 
 class _Refused(Exception):
     """The request does not get as far as the API."""
@@ -52,11 +56,19 @@ class _Refused(Exception):
         self.answer = _error(status, message, code=code, kind="invalid_request_error")
 
 
-def create_app(*, api_url: str, api_host: str, console: Path, body_limit_s: float = BODY_LIMIT_S) -> Starlette:
+def create_app(
+    *,
+    api_url: str,
+    api_host: str,
+    console: Path,
+    body_limit_s: float = BODY_LIMIT_S,
+    calls_at_once: int = CALLS_AT_ONCE,
+) -> Starlette:
     """`api_url` is where the local AWS listens (the API and, for signed links, the media bucket), `api_host` the host
     name by which its gateway knows the API, `console` the built console.
 
-    A client has `body_limit_s` seconds to send its body."""
+    A client has `body_limit_s` seconds to send its body; the API answers `calls_at_once` at a time."""
+    turns = asyncio.Semaphore(calls_at_once)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -71,7 +83,8 @@ def create_app(*, api_url: str, api_host: str, console: Path, body_limit_s: floa
             body = await _body(request, body_limit_s)
         except _Refused as refused:
             return refused.answer
-        return await _forward(request, request.app.state.client, api_host, body)
+        async with turns:
+            return await _forward(request, request.app.state.client, api_host, body)
 
     routes: list[BaseRoute] = [Route("/v1/{path:path}", api, methods=METHODS)]
     if console.is_dir():
@@ -89,15 +102,16 @@ async def _body(request: Request, limit_s: float) -> bytes | None:
     try:
         async with asyncio.timeout(limit_s):
             async for part in request.stream():
-                content += part
-                if len(content) > MAX_BODY_BYTES:
-                    message = f"The body has more than {MAX_BODY_BYTES} bytes; upload large inputs by /v1/uploads."
-                    raise _Refused(413, message, code="body_too_large")
+                if len(content) <= MAX_BODY_BYTES:
+                    content += part  # the rest is read and dropped: a client that still sends hears no answer
     except TimeoutError as slow:
         message = f"The body did not arrive within {limit_s:g} seconds."
         raise _Refused(408, message, code="body_too_slow") from slow
     except ClientDisconnect as gone:
         raise _Refused(400, "The body broke off.", code="body_broken_off") from gone
+    if len(content) > MAX_BODY_BYTES:
+        message = f"The body has more than {MAX_BODY_BYTES} bytes; upload large inputs by /v1/uploads."
+        raise _Refused(413, message, code="body_too_large")
     return bytes(content)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,9 +104,9 @@ def test_given_a_request_without_body_when_forwarded_then_none_is_invented(door:
 
 
 def test_given_a_body_larger_than_api_gateway_takes_then_a_413_in_the_dialects_shape(door: httpx.Client) -> None:
-    answer = door.post("/v1/videos", content=b"z" * (10 * 2**20 + 1))
-
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    for size in (10 * 2**20 + 1, 40 * 2**20):
+        answer = door.post("/v1/videos", content=b"z" * size)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
     assert door.post("/v1/videos", content=b"z" * 10 * 2**20).json()["bytes"] == 10 * 2**20
 
 
@@ -136,6 +138,29 @@ def test_given_many_clients_that_trickle_then_the_honest_are_served_and_the_slow
     assert honest == [200] * 5
     assert set(ends) == {b"HTTP/1.1 408"}
     assert asked == [2] * 5  # of the slow ones, the API has heard nothing
+
+
+def test_given_a_crowd_then_all_are_served_and_the_api_has_a_few_at_a_time(tmp_path: Path) -> None:
+    now, most = 0, 0
+
+    async def slow(_: Request) -> Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.05)
+        now -= 1
+        return JSONResponse({})
+
+    upstream = Starlette(routes=[Route("/v1/{path:path}", slow)])
+    with (
+        _serving(upstream) as api_url,
+        _serving(create_app(api_url=api_url, api_host=API_HOST, console=tmp_path, calls_at_once=4)) as url,
+        ThreadPoolExecutor(30) as crowd,
+    ):
+        statuses = list(crowd.map(lambda _: httpx.get(f"{url}/v1/videos", trust_env=False).status_code, range(30)))
+
+    assert statuses == [200] * 30
+    assert most == 4
 
 
 def test_given_a_redirect_when_answered_then_the_client_gets_it_and_not_its_target(door: httpx.Client) -> None:
