@@ -79,7 +79,8 @@ def fleet(session: Session) -> None:
         cells = (*head, usd(each["usd_per_hour"]), when(each["started_at"]))
         for number, slot in enumerate(each["slots"] or [{}]):
             lead = cells if number == 0 else ("",) * len(cells)
-            instances.add_row(*lead, slot.get("name") or "", slot.get("loaded_model") or "", slot.get("job_id") or "")
+            job = slot.get("job_id") or ("another owner's" if slot.get("busy") else "")
+            instances.add_row(*lead, slot.get("name") or "", slot.get("loaded_model") or "", job)
     waiting = Table(title="Work", title_justify="left", box=None, pad_edge=False)
     for name in ("model", "queued", "running", "backlog"):
         waiting.add_column(name, justify="left" if name == "model" else "right")

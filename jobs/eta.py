@@ -1,6 +1,6 @@
 """When a job will be done, and when to ask again: functions of values."""
 
-from jobs.job import Job
+from jobs.job import Estimate, Job
 from jobs.states import State
 
 MIN_POLL_MS = 500
@@ -9,15 +9,21 @@ POLLS_PER_ETA = 20  # a client that asks twenty times on the way is at most 5% l
 
 
 def eta_seconds(job: Job, *, ahead: int, slots: int, now: float) -> float | None:
-    """Seconds until the video is done; None if nothing was predicted or nothing is to come.
-
-    `ahead` counts the model's older queued jobs, `slots` the slots that work now (0: one has to boot first)."""
+    """Seconds until the video is done; None if nothing was predicted or nothing is to come. `ahead` and `slots` as in
+    `until_done_s`."""
     if job.status is State.IN_PROGRESS:
         return remaining_s(job, now)
     if job.status is not State.QUEUED or job.estimate is None:
         return None
-    wait_s = ahead * job.estimate.seconds / max(1, slots)
-    return wait_s + job.estimate.load_s + job.estimate.seconds + (0.0 if slots else job.estimate.boot_s)
+    return until_done_s(job.estimate, ahead=ahead, slots=slots)
+
+
+def until_done_s(predicted: Estimate, *, ahead: int, slots: int) -> float:
+    """Seconds from the queue to the finished video, boot and weight load included.
+
+    `ahead` counts the model's older queued jobs, `slots` the slots that work now (0: one has to boot first)."""
+    wait_s = ahead * predicted.seconds / max(1, slots)
+    return wait_s + predicted.load_s + predicted.seconds + (0.0 if slots else predicted.boot_s)
 
 
 def work_left_s(job: Job) -> float:

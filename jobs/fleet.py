@@ -114,6 +114,10 @@ class FleetStore:
         found = [Instance.model_validate(values) for values in self._query("INSTANCE#")]
         return [instance for instance in found if instance.seen_at > oldest]
 
+    def slots(self) -> int:
+        """How many slots work now, whatever they are at."""
+        return sum(len(instance.slots) for instance in self.instances())
+
     def abilities(self) -> list[Abilities]:
         """What each kind of instance that ever reported can run."""
         return [Abilities.model_validate(values) for values in self._query("ABILITIES#")]

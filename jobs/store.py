@@ -102,7 +102,9 @@ class JobStore:
 
         `text` is looked for in prompts, metadata and ids, in any case."""
         found: list[Job] = []
-        for job in self._owned(owner, after=after, order=order, page=limit + 1):
+        # A filter may pass over thousands: not in pages of two, because the caller wants one.
+        page = limit + 1 if status is None and model is None and not text else PAGE
+        for job in self._owned(owner, after=after, order=order, page=page):
             wanted = (status is None or job.status is status) and (model is None or job.model == model)
             if wanted and (not text or _mentions(job, text.casefold())):
                 found.append(job)
@@ -118,17 +120,17 @@ class JobStore:
         """All jobs of a state, oldest first (by the index: an instant behind the table)."""
         return self._query("by_state", "gsi2pk", f"STATE#{status}", start=None, forward=True, page=PAGE)
 
-    def queued_before(self, job: Job) -> int:
-        """How many queued jobs of the same model are older."""
+    def queued_of(self, model: str, *, before: str | None = None) -> int:
+        """How many jobs of a model are queued; only those older than the job `before`, if it is given."""
+        older = "" if before is None else " AND gsi2sk < :id"
+        values = {":state": f"STATE#{State.QUEUED}", ":model": model} | ({} if before is None else {":id": before})
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName="by_state",
-            KeyConditionExpression="gsi2pk = :state AND gsi2sk < :id",
+            KeyConditionExpression=f"gsi2pk = :state{older}",
             FilterExpression="#request.#model = :model",
             ExpressionAttributeNames={"#request": "request", "#model": "model"},
-            ExpressionAttributeValues=items.marshal(
-                {":state": f"STATE#{State.QUEUED}", ":id": job.id, ":model": job.model}
-            ),
+            ExpressionAttributeValues=items.marshal(values),
             Select="COUNT",
         )
         return sum(page["Count"] for page in pages)

@@ -1,12 +1,13 @@
 """`/v1/fleet`: what works now, and what waits."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aws_lambda_powertools.event_handler import Response
 
 from jobs import clock
 from jobs.eta import work_left_s
+from jobs.fleet import Instance
 from jobs.fleet_history import MAX_POINTS, FleetHistory, thinned
 from jobs.fleet_plan import PlanStore
 from jobs.job import Job
@@ -16,18 +17,20 @@ from lambdas import services
 from lambdas.api.auth import owner_of
 from lambdas.api.http import HttpEvent, answer
 from lambdas.api.query import history_hours
-from lambdas.api.views import FleetHistoryView, FleetView
+from lambdas.api.views import FleetHistoryView, FleetView, InstanceView, SlotView
 
 
 def fleet(event: HttpEvent) -> Response[str]:
     """Instances, slots, loaded models, backlog, the planner's decision and the month's spend."""
-    owner_of(event)
+    owner = owner_of(event)
     plan = PlanStore(settings().table).get()
     queued = list(services.store().in_state(State.QUEUED))
+    running = list(services.store().in_state(State.IN_PROGRESS))
+    mine = {job.id for job in running if job.owner == owner}
     view = FleetView(
-        instances=services.fleet().instances(),
+        instances=[_shown(instance, mine) for instance in services.fleet().instances()],
         queued=_by_model(queued),
-        running=_by_model(services.store().in_state(State.IN_PROGRESS)),
+        running=_by_model(running),
         backlog_seconds=_backlog_s(queued),
         plan=plan.shown() if plan else None,
     )
@@ -40,6 +43,20 @@ def history(event: HttpEvent) -> Response[str]:
     hours = history_hours(event.query_string_parameters)
     samples = FleetHistory(settings().table).since(clock.now() - hours * 3600)
     return answer(FleetHistoryView(data=thinned(samples, MAX_POINTS)).model_dump(mode="json"))
+
+
+def _shown(instance: Instance, mine: Collection[str]) -> InstanceView:
+    """The instance, without the ids of other owners' jobs."""
+    slots = [
+        SlotView(
+            name=slot.name,
+            loaded_model=slot.loaded_model,
+            job_id=slot.job_id if slot.job_id in mine else None,
+            busy=slot.job_id is not None,
+        )
+        for slot in instance.slots
+    ]
+    return InstanceView.model_validate({**instance.model_dump(), "slots": slots})
 
 
 def _by_model(jobs: Iterable[Job]) -> dict[str, int]:

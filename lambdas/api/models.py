@@ -5,6 +5,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from jobs import clock
+from jobs.eta import until_done_s
+from jobs.job import Estimate
 from jobs.settings import settings
 from jobs.validation import parse, resolve
 from lambdas import services
@@ -35,6 +37,7 @@ def estimate(event: HttpEvent) -> Response[str]:
     body = read_body(event)
     request = resolve(parse(body.raw, texts=body.texts), default_model=settings().default_model, now=clock.now())
     verdict, predicted = services.admission().quote(request)
+    eta_s = None if verdict.runnable is False else _eta_s(request.model, predicted)
     view = EstimateView(
         model=request.model,
         feasible=verdict.runnable,
@@ -42,6 +45,7 @@ def estimate(event: HttpEvent) -> Response[str]:
         slot=predicted.slot,
         compute_seconds=round(predicted.seconds, 3),
         load_seconds=round(predicted.load_s, 3),
+        eta_seconds=None if eta_s is None else int(eta_s),
         cost_usd=predicted.cost_usd,
         size=request.size,
         num_frames=request.total_frames,
@@ -49,6 +53,12 @@ def estimate(event: HttpEvent) -> Response[str]:
         num_inference_steps=request.num_inference_steps,
     )
     return answer(view.model_dump(mode="json"))
+
+
+def _eta_s(model: str, predicted: Estimate) -> float:
+    """If it were asked for now: after what waits, and after a boot if nothing runs."""
+    ahead = services.store().queued_of(model)
+    return until_done_s(predicted, ahead=ahead, slots=services.fleet().slots())
 
 
 def _shown(spec: catalog.ModelSpec) -> dict[str, Any]:

@@ -147,6 +147,5 @@ def _forecast(job: Job) -> tuple[int | None, float | None]:
         return None, None
     if job.status is State.IN_PROGRESS:
         return None, eta_seconds(job, ahead=0, slots=1, now=clock.now())
-    ahead = services.store().queued_before(job)
-    slots = sum(len(instance.slots) for instance in services.fleet().instances())
-    return ahead + 1, eta_seconds(job, ahead=ahead, slots=slots, now=clock.now())
+    ahead = services.store().queued_of(job.model, before=job.id)
+    return ahead + 1, eta_seconds(job, ahead=ahead, slots=services.fleet().slots(), now=clock.now())

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from jobs.fleet import Instance
+from jobs.fleet import Instance, Slot
 from jobs.fleet_history import Sample
 from jobs.fleet_plan import FleetPlan
 from jobs.job import Estimate
@@ -126,7 +126,9 @@ class ModelListView(_Shown):
 
 
 class EstimateView(_Shown):
-    """A quote. `feasible` is null until an instance has reported what it can run; `cost_usd` without a known price."""
+    """A quote. `feasible` is null until an instance has reported what it can run; `cost_usd` without a known price.
+    `slot` is where it would run, `eta_seconds` when it would be done if it were asked for now: after what waits, boot
+    and weight load included; null if no slot can run it."""
 
     object: Literal["video.estimate"] = "video.estimate"
     model: str
@@ -135,6 +137,7 @@ class EstimateView(_Shown):
     slot: str
     compute_seconds: float
     load_seconds: float
+    eta_seconds: int | None
     cost_usd: float | None
     size: str
     num_frames: int
@@ -142,12 +145,24 @@ class EstimateView(_Shown):
     num_inference_steps: int
 
 
+class SlotView(Slot):
+    """The GPUs of one worker process. `job_id` is null where `busy` with another owner's job."""
+
+    busy: bool
+
+
+class InstanceView(Instance):
+    """One running instance."""
+
+    slots: tuple[SlotView, ...]
+
+
 class FleetView(_Shown):
     """The instances heard of lately, the jobs of each model, the seconds of work that wait on a slot, and what the
     planner last decided (null before its first run): why nothing starts, and what the month has cost."""
 
     object: Literal["fleet"] = "fleet"
-    instances: list[Instance]
+    instances: list[InstanceView]
     queued: dict[str, int]
     running: dict[str, int]
     backlog_seconds: dict[str, float]

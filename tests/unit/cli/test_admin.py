@@ -35,15 +35,19 @@ def test_given_an_idle_deployment_when_the_fleet_is_asked_then_it_costs_nothing_
 ) -> None:
     assert "costs nothing" in cli("fleet").out
 
-    slot = Slot(name="0", loaded_model="wan-mini", job_id="video_x")
+    video = cli("submit", "a red circle", "--model", "wan-mini", "--json").json["id"]
+    studio.start(video)
+    slots = tuple(Slot(name=name, loaded_model="wan-mini", job_id=job) for name, job in (("0", video), ("1", "theirs")))
     FleetStore(TABLE).register(
-        Instance(id="i-1", kind="local", state="busy", started_at=1.0, seen_at=9e9, usd_per_hour=1.5, slots=(slot,))
+        Instance(id="i-1", kind="local", state="busy", started_at=1.0, seen_at=9e9, usd_per_hour=1.5, slots=slots)
     )
     shown = cli("fleet").out
     assert "i-1" in shown
-    assert "video_x" in shown
+    assert video in shown
+    assert "another owner's" in shown
     assert cli("fleet", "--json").json["instances"][0]["id"] == "i-1"
     FleetStore(TABLE).deregister("i-1")
+    cli("delete", video, "--yes")
 
 
 def test_given_a_plan_that_is_held_back_when_the_fleet_is_asked_then_spend_and_reason_are_told(

@@ -257,4 +257,17 @@ def test_given_older_jobs_of_the_model_then_they_are_counted_as_ahead(store: Job
     job = given_queued(store)
     given_queued(store)
 
-    assert store.queued_before(job) == 2
+    assert store.queued_of(job.model, before=job.id) == 2
+    assert store.queued_of(job.model) == 4
+    assert store.queued_of("another") == 0
+
+
+def test_given_a_filter_that_passes_over_many_then_they_are_not_read_two_by_two(store: JobStore) -> None:
+    for _ in range(30):
+        given_queued(store)
+    asked: list[Any] = []
+    store.client.meta.events.register("before-call.dynamodb.Query", lambda params, **_: asked.append(params))
+
+    assert store.list("default", limit=1, status=State.CANCELLED).jobs == []
+
+    assert len(asked) == 1

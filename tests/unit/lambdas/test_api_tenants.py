@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from jobs import s3_keys
+from jobs.fleet import Instance, Slot
+from lambdas import services
 from tests.unit.jobs.cloud import Cloud
 from tests.unit.lambdas.conftest import Api
 
@@ -35,3 +37,17 @@ def test_given_another_tenants_job_then_every_call_says_that_there_is_none(api: 
         assert (theirs.status, theirs.body) == (404, nobodys.body)
     assert other_api("GET", "/v1/videos", query={"after": video}).body["data"] == []
     assert api("GET", f"/v1/videos/{video}").body["status"] == "queued"
+
+
+def test_given_another_tenants_job_on_a_slot_then_the_fleet_shows_it_busy_and_not_with_what(
+    api: Api, other_api: Api
+) -> None:
+    video = api("POST", "/v1/videos", json_body=GOOD).body["id"]
+    now = services.store().claim(video, instance_id="i-1", slot="0", lease_s=60).updated_at
+    slots = (Slot(name="0", loaded_model="wan-mini", job_id=video), Slot(name="1"))
+    services.fleet().register(Instance(id="i-1", kind="local", state="busy", started_at=now, seen_at=now, slots=slots))
+
+    mine, theirs = (each("GET", "/v1/fleet").body["instances"][0]["slots"] for each in (api, other_api))
+
+    assert [(slot["job_id"], slot["busy"]) for slot in mine] == [(video, True), (None, False)]
+    assert [(slot["job_id"], slot["busy"]) for slot in theirs] == [(None, True), (None, False)]

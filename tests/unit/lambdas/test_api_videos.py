@@ -292,8 +292,19 @@ def test_given_a_request_then_its_quote_grows_with_the_work_and_makes_nothing(ap
     ]
 
     assert 0 < quotes[0]["compute_seconds"] < quotes[1]["compute_seconds"]
+    assert quotes[0]["eta_seconds"] < quotes[1]["eta_seconds"]
     assert api("GET", "/v1/videos").body["data"] == []
     assert cloud.messages() == []
+
+
+def test_given_work_that_waits_then_the_quotes_eta_is_that_of_the_video_it_becomes(api: Api) -> None:
+    alone = api("POST", "/v1/videos/estimate", json_body=GOOD).body["eta_seconds"]
+    created(api)
+
+    quote = api("POST", "/v1/videos/estimate", json_body=GOOD).body["eta_seconds"]
+
+    assert quote > alone > 0
+    assert created(api)["eta_seconds"] == quote
 
 
 def test_given_a_working_instance_then_the_fleet_shows_it_and_the_backlog(api: Api) -> None:

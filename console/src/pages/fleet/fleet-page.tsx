@@ -46,7 +46,7 @@ const total = (by: Record<string, number>) => Object.values(by).reduce((sum, eac
 const Tiles = ({ fleet }: { fleet: Fleet }) => {
   const { t } = useTranslation();
   const slots = fleet.instances.flatMap((instance) => instance.slots ?? []);
-  const busy = slots.filter((slot) => slot.job_id).length;
+  const busy = slots.filter((slot) => slot.busy).length;
   return (
     <dl className="grid grid-cols-2 gap-3 lg:grid-cols-4">
       <Tile

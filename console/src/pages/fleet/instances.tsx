@@ -5,7 +5,7 @@ import type { Schemas } from "@/api/client";
 import { Badge, Card, CardTitle, Empty, type Tone } from "@/components/ui/display";
 import { ago, usd } from "@/lib/format";
 
-type Instance = Schemas["Instance"];
+type Instance = Schemas["InstanceView"];
 const tones: Record<Instance["state"], Tone> = { starting: "info", idle: "neutral", busy: "accent", draining: "warn" };
 
 export const Instances = ({ instances }: { instances: Instance[] }) => {
@@ -51,7 +51,7 @@ export const Instances = ({ instances }: { instances: Instance[] }) => {
                     {t("fleet.job")}
                   </Link>
                 ) : (
-                  <span className="shrink-0 text-xs text-quiet">{t("fleet.states.idle")}</span>
+                  <span className="shrink-0 text-xs text-quiet">{t(slot.busy ? "fleet.states.busy" : "fleet.states.idle")}</span>
                 )}
               </li>
             ))}
