@@ -257,6 +257,29 @@ def test_given_an_upload_then_the_sdks_call_leads_to_a_url_that_takes_the_file(c
     assert (video.model_extra or {})["has_image"] is True
 
 
+# Webhooks
+
+
+def test_given_a_key_that_may_then_the_sdk_manages_webhooks(studio: Studio) -> None:
+    key = services.keys().create(owner="told", name="sdk", scopes=tuple(Scope))
+    webhooks: Any = openai.OpenAI(base_url=studio.base_url, api_key=key).webhooks
+    fields = {"url": "https://8.8.8.8/hook", "event_types": ["video.completed"]}
+    made = [webhooks.create(name=f"suite {number}", **fields) for number in range(3)]
+    first = made[0].id
+
+    changed = webhooks.update(first, name="edit suite", **{**fields, "event_types": ["video.failed"]})
+    rotated = webhooks.rotate_secret(first, keep_old_secret_active_for_24_hours=True)
+
+    assert (changed.name, changed.event_types) == ("edit suite", ["video.failed"])
+    assert made[0].signing_secret != rotated.signing_secret
+    assert [each.id for each in webhooks.list(limit=2)] == [each.id for each in reversed(made)]
+    assert webhooks.retrieve(first).signing_secret_hint == f"whsec_...{rotated.signing_secret[-4:]}"
+    assert {"video.completed", "video.failed"} <= set(webhooks.event_types.list().data)
+    assert webhooks.delete(first).deleted
+    with pytest.raises(openai.NotFoundError):
+        webhooks.retrieve(first)
+
+
 # Errors
 
 
