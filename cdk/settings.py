@@ -64,12 +64,14 @@ class FunctionSettings(_Settings):
 
 class ApiSettings(_Settings):
     """`trusted_networks` (CIDR) are where a webhook may lead although it is not the public internet: an operator's own
-    receiver. Whoever has an API key can make the functions send requests there. Loopback is the local stage's alone."""
+    receiver. Whoever has an API key can make the functions send requests there. Loopback is the local stage's alone.
+    `webhooks_at_once` is how many deliveries are under way at a time; fewer than two AWS does not take."""
 
     throttle_rate_per_s: Annotated[int, Field(ge=1)]
     throttle_burst: Annotated[int, Field(ge=1)]
     allowed_origins: tuple[str, ...]
     trusted_networks: tuple[IPvAnyNetwork, ...]
+    webhooks_at_once: Annotated[int, Field(ge=2, le=1000)]
 
 
 class DomainSettings(_Settings):

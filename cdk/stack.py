@@ -247,6 +247,7 @@ class VideoStack(Stack):
             self,
             "WebhookDelivery",
             prefix=settings.prefix,
+            at_once=settings.api.webhooks_at_once,
             bus=self.events,
             dead_letters=self.failures,
             function=functions["webhooks"],

@@ -26,6 +26,7 @@ class Webhooks(Construct):
         construct_id: str,
         *,
         prefix: str,
+        at_once: int,
         bus: Events,
         dead_letters: sqs.IQueue,
         function: DomainFunction,
@@ -56,5 +57,5 @@ class Webhooks(Construct):
         function.allow(["sqs:SendMessage", "sqs:GetQueueUrl"], [self.queue.queue_arn])
         function.function.add_event_source(
             # One at a time: a receiver that is slow, or an error, touches no other message.
-            sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=20, report_batch_item_failures=True)
+            sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=at_once, report_batch_item_failures=True)
         )

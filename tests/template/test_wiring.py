@@ -105,6 +105,14 @@ def test_given_the_end_of_a_video_when_told_then_the_webhooks_queue_gets_it_and_
     assert mapping["BatchSize"] == 1
 
 
+def test_given_one_machine_for_everything_when_videos_end_then_few_processes_tell_of_it(
+    production: Synthesis, local: Synthesis
+) -> None:
+    at_once = [_mapping_of(each, "webhooks")["ScalingConfig"]["MaximumConcurrency"] for each in (production, local)]
+
+    assert at_once == [20, 2]
+
+
 def test_given_production_when_deployed_then_no_network_but_the_internet_is_trusted(production: Synthesis) -> None:
     functions = production.of_type("AWS::Lambda::Function").values()
     ours = [each["Environment"]["Variables"] for each in functions if each["Handler"].startswith("lambdas.")]
