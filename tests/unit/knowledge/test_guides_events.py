@@ -43,6 +43,13 @@ def test_given_the_rule_of_interruptions_when_events_pass_then_only_those_match(
     assert not matches("rule-interrupted.json", example("resumed"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "ended"), [("completed", True), ("failed", True), ("cancelled", False), ("queued", False)]
+)
+def test_given_the_rule_of_ended_videos_when_events_pass_then_ends_match(kind: str, ended: bool) -> None:
+    assert matches("rule-ended.json", example(kind)) is ended
+
+
 def test_given_the_example_event_of_the_guide_when_compared_then_the_real_one_has_all_its_fields() -> None:
     shown = json.loads(titled("completed.json").text)
     real = example("completed")
