@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from openai import AuthenticationError, BadRequestError, NotFoundError
+from openai import AuthenticationError, BadRequestError, NotFoundError, omit
 
 from tests.e2e.media import decode, image_size
 from tests.e2e.studio import Studio, wait_until
@@ -84,6 +84,24 @@ def test_same_seed_gives_the_same_frames(studio: Studio) -> None:
 
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_an_extension_is_the_video_and_what_comes_after_it(studio: Studio) -> None:
+    client = studio.openai()
+    source = client.videos.create_and_poll(model=MODEL, prompt="a red circle", size="128x128", seconds="1")
+
+    made = client.videos.extend(
+        prompt="a red circle stops", seconds="1", video=omit, extra_body={"video": {"id": source.id}}
+    )
+    whole = client.videos.poll(made.id)
+
+    assert (whole.status, whole.seconds) == ("completed", "2"), whole.error
+    first, all_of_it = (decode(client.videos.download_content(video.id).read()).frames for video in (source, whole))
+    assert (len(first), len(all_of_it)) == (17, 33)
+    # Encoded once more, the source's frames come first; the first that was made is like the last of these.
+    changes = abs(all_of_it[: len(first)].astype(int) - first.astype(int)).mean()
+    step = abs(all_of_it[len(first)].astype(int) - all_of_it[len(first) - 1].astype(int)).mean()
+    assert max(changes, step) < 16
 
 
 def test_errors_are_the_classes_the_sdk_knows(studio: Studio) -> None:
