@@ -92,6 +92,38 @@ def test_given_a_damaged_artifact_when_installed_then_nothing_is_unpacked(artifa
     assert not (artifact / "root" / "opt" / "revalida").exists()
 
 
+def test_given_a_machine_when_the_whole_script_runs_then_the_agent_is_installed_and_started_last(
+    artifact: Path,
+) -> None:
+    """Disks, users and systemd are stood in for by programs that note how they are called."""
+    root, calls = artifact / "root", artifact / "calls"
+    (root / "etc").mkdir(parents=True)
+    environment = "REVALIDA_AGENT_VERSION='9.9'\nREVALIDA_MEDIA_BUCKET='media'\n"
+    (root / "etc" / "revalida-agent.env").write_text(environment)
+    for name, answer in {"lsblk": """echo '{"blockdevices": []}'""", "mountpoint": "exit 1", "id": "exit 1"}.items():
+        _stand_in(artifact / "tools" / name, answer)
+    for name in ("systemctl", "useradd", "chown"):
+        _stand_in(artifact / "tools" / name, f'echo {name} "$1" >> {calls}')
+
+    booted = bash(root, "main", f"{artifact / 'tools'}:{os.environ['PATH']}")
+
+    assert booted.returncode == 0, booted.stderr
+    assert booted.stdout.splitlines()[-1] == "revalida-boot: ready"
+    assert (root / "opt/revalida/.version").read_text() == "9.9\n"
+    assert (root / "etc/systemd/system/revalida-agent.service").exists()
+    assert calls.read_text().splitlines()[-4:] == [
+        "useradd --system",
+        "chown -R",
+        "systemctl daemon-reload",
+        "systemctl enable",
+    ]
+
+
+def _stand_in(program: Path, lines: str) -> None:
+    program.write_text(f"#!/bin/bash\n{lines}\n")
+    program.chmod(0o755)
+
+
 STORE = "Amazon EC2 NVMe Instance Storage"
 ROOT_DISK: dict[str, object] = {"name": "nvme0n1", "model": "Amazon Elastic Block Store", "children": [{}]}
 
@@ -109,8 +141,7 @@ def _mounted(tmp_path: Path, disks: list[dict[str, object]], *, by_image: bool) 
         "mkfs.ext4": f'echo mkfs.ext4 "${{@: -1}}" >> {calls}',
         "mount": f'echo mount "$@" >> {calls}',
     }.items():
-        (tools / name).write_text(f"#!/bin/bash\n{lines}\n")
-        (tools / name).chmod(0o755)
+        _stand_in(tools / name, lines)
     done = bash(root, "mount_state", f"{tools}:{os.environ['PATH']}")
     assert done.returncode == 0, done.stderr
     return done.stdout, calls.read_text().splitlines() if calls.exists() else []
