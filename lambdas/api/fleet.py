@@ -1,7 +1,7 @@
 """`/v1/fleet`: what works now, and what waits."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -26,9 +26,9 @@ def fleet(event: HttpEvent) -> Response[str]:
     plan = PlanStore(settings().table).get()
     queued = list(services.store().in_state(State.QUEUED))
     running = list(services.store().in_state(State.IN_PROGRESS))
-    mine = {job.id for job in running if job.owner == owner}
+    owners = {job.id: job.owner for job in running}
     view = FleetView(
-        instances=[_shown(instance, mine) for instance in services.fleet().instances()],
+        instances=[_shown(instance, owners, owner) for instance in services.fleet().instances()],
         queued=_by_model(queued),
         running=_by_model(running),
         backlog_seconds=_backlog_s(queued),
@@ -45,14 +45,15 @@ def history(event: HttpEvent) -> Response[str]:
     return answer(FleetHistoryView(data=thinned(samples, MAX_POINTS)).model_dump(mode="json"))
 
 
-def _shown(instance: Instance, mine: Collection[str]) -> InstanceView:
-    """The instance, without the ids of other owners' jobs."""
+def _shown(instance: Instance, owners: Mapping[str, str], owner: str) -> InstanceView:
+    """The instance, without the ids of other owners' jobs. It tells of a job until its next heartbeat: one that
+    runs no more, by `owners`, keeps no slot busy."""
     slots = [
         SlotView(
             name=slot.name,
             loaded_model=slot.loaded_model,
-            job_id=slot.job_id if slot.job_id in mine else None,
-            busy=slot.job_id is not None,
+            job_id=slot.job_id if owners.get(slot.job_id or "") == owner else None,
+            busy=slot.job_id in owners,
         )
         for slot in instance.slots
     ]

@@ -14,6 +14,7 @@ from lambdas.drop_folder.handler import handler as drop_folder
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.studio import Context, Studio
 from tests.unit.jobs.cloud import BUCKET, PREFIX, TABLE
+from tests.unit.jobs.made import queued
 
 
 def ctrl_c(_seconds: float) -> None:
@@ -36,8 +37,11 @@ def test_given_an_idle_deployment_when_the_fleet_is_asked_then_it_costs_nothing_
     assert "costs nothing" in cli("fleet").out
 
     video = cli("submit", "a red circle", "--model", "wan-mini", "--json").json["id"]
-    studio.start(video)
-    slots = tuple(Slot(name=name, loaded_model="wan-mini", job_id=job) for name, job in (("0", video), ("1", "theirs")))
+    theirs = queued(owner="another")
+    studio.store.create(theirs)
+    for job in (video, theirs.id):
+        studio.start(job)
+    slots = tuple(Slot(name=job[-4:], loaded_model="wan-mini", job_id=job) for job in (video, theirs.id))
     FleetStore(TABLE).register(
         Instance(id="i-1", kind="local", state="busy", started_at=1.0, seen_at=9e9, usd_per_hour=1.5, slots=slots)
     )
@@ -48,6 +52,7 @@ def test_given_an_idle_deployment_when_the_fleet_is_asked_then_it_costs_nothing_
     assert cli("fleet", "--json").json["instances"][0]["id"] == "i-1"
     FleetStore(TABLE).deregister("i-1")
     cli("delete", video, "--yes")
+    studio.store.delete(theirs.id, owner="another")
 
 
 def test_given_a_plan_that_is_held_back_when_the_fleet_is_asked_then_spend_and_reason_are_told(

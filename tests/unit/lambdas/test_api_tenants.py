@@ -51,3 +51,7 @@ def test_given_another_tenants_job_on_a_slot_then_the_fleet_shows_it_busy_and_no
 
     assert [(slot["job_id"], slot["busy"]) for slot in mine] == [(video, True), (None, False)]
     assert [(slot["job_id"], slot["busy"]) for slot in theirs] == [(None, True), (None, False)]
+
+    services.store().cancelled(video, 1)
+    ended = api("GET", "/v1/fleet").body["instances"][0]["slots"]
+    assert [(slot["job_id"], slot["busy"]) for slot in ended] == [(None, False), (None, False)]
