@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -46,6 +47,15 @@ BODY_LIMIT_S = 30.0
 # The local AWS starts a process for each call under way, and a call has the function's 29 s: of fifty processes that
 # start together on a few cores, none is done in time. What comes beyond these waits for its turn.
 CALLS_AT_ONCE = 8
+
+
+class _AnyPath(PathConvertor):
+    """Any path, with line ends in it too: what it means is the API's to say."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any", _AnyPath())
 
 
 class _Refused(Exception):
@@ -86,7 +96,7 @@ def create_app(
         async with turns:
             return await _forward(request, request.app.state.client, api_host, body)
 
-    routes: list[BaseRoute] = [Route("/v1/{path:path}", api, methods=METHODS)]
+    routes: list[BaseRoute] = [Route("/v1/{path:any}", api, methods=METHODS)]
     if console.is_dir():
         routes.append(Mount("/", ConsoleFiles(console, media_origin=api_url)))
     else:
@@ -116,9 +126,14 @@ async def _body(request: Request, limit_s: float) -> bytes | None:
 
 
 async def _forward(request: Request, client: httpx.AsyncClient, api_host: str, body: bytes | None) -> Response:
+    asked = b"?".join(filter(None, (request.scope["raw_path"], request.scope["query_string"])))
+    try:
+        url = httpx.URL(raw_path=asked)
+    except (httpx.InvalidURL, UnicodeDecodeError):
+        return _error(400, "The URL cannot be read.", code="unreadable_url", kind="invalid_request_error")
     outgoing = client.build_request(
         request.method,
-        httpx.URL(path=request.url.path, query=request.url.query.encode()),
+        url,
         headers={**_end_to_end(request.headers, "content-length"), "host": api_host},
         content=body,
     )

@@ -72,7 +72,7 @@ def door(tmp_path: Path) -> Iterator[httpx.Client]:
         routes=[
             Route("/v1/redirect", _redirect),
             Route("/v1/stream", _stream),
-            Route("/v1/{path:path}", _echo, methods=METHODS),
+            Route("/v1/{path:any}", _echo, methods=METHODS),
         ]
     )
     with (
@@ -94,6 +94,21 @@ def test_given_a_request_when_forwarded_then_method_path_query_headers_and_body_
     assert seen["headers"]["authorization"] == "Bearer sk-1"
     assert seen["headers"]["host"] == API_HOST
     assert seen["bytes"] == 300_000
+
+
+@pytest.mark.parametrize("path", ["%00", "a%0d%0aX:1", "%E2%80%AE", "..%2f..%2fx", "a%3Fb", "%25", "%ff"])
+def test_given_odd_text_in_a_path_when_forwarded_then_it_is_the_apis_to_refuse(door: httpx.Client, path: str) -> None:
+    url = httpx.URL(door.base_url, raw_path=f"/v1/videos/{path}".encode())
+
+    assert door.get(url).json()["path"] == f"/v1/videos/{path}"
+
+
+def test_given_bytes_that_no_url_has_when_asked_for_then_a_400(door: httpx.Client) -> None:
+    with socket.create_connection((door.base_url.host, door.base_url.port)) as client:
+        client.sendall(b"GET /v1/videos/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = client.recv(10_000)
+
+    assert answer.startswith(b"HTTP/1.1 400")
 
 
 def test_given_a_request_without_body_when_forwarded_then_none_is_invented(door: httpx.Client) -> None:
