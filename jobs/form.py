@@ -163,4 +163,6 @@ def _index(items: list[Any], head: str, rest: list[str], name: str) -> int:
 
 
 def _repeated(name: str) -> RequestError:
-    return RequestError(f"'{name[:60]}' is given twice.", param=name[:60], code="invalid_form")
+    # Files by the names `image` and `input_reference` are one field: each by itself is well.
+    code = "image_given_twice" if name == "image" else "invalid_form"
+    return RequestError(f"'{name[:60]}' is given twice.", param=name[:60], code=code)

@@ -39,7 +39,8 @@ def _offered(factor: int) -> int:
 _SecondsText = Annotated[str, Field(json_schema_extra={"pattern": r"^[0-9]{1,6}(\.[0-9]{1,6})?$"})]
 _SecondsNumber = Annotated[float, Field(json_schema_extra={"exclusiveMinimum": 0, "maximum": 86_400})]
 _Factor = Annotated[int, AfterValidator(_offered), Field(json_schema_extra={"enum": list(FACTORS)})]
-_Number = Annotated[float, AfterValidator(_representable), Field(allow_inf_nan=False)]
+# The bounds stand before the validator: behind it, pydantic writes them as keywords that no schema has.
+_Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), AfterValidator(_representable)]
 
 
 class _Strict(BaseModel):
@@ -54,7 +55,7 @@ class ShotBody(_Strict):
 
 
 _LoraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-_LoraScale = Annotated[_Number, Field(ge=-4, le=4)]
+_LoraScale = Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False), AfterValidator(_representable)]
 
 
 class Lora(_Strict):
@@ -149,8 +150,8 @@ class RequestBody(_Strict):
     fps: Annotated[int, Field(gt=0, le=240)] | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     num_inference_steps: Annotated[int, Field(gt=0)] | None = None
-    guidance_scale: Annotated[_Number, Field(ge=0, le=100)] | None = None
-    guidance_scale_2: Annotated[_Number, Field(ge=0, le=100)] | None = None
+    guidance_scale: _Guidance | None = None
+    guidance_scale_2: _Guidance | None = None
     image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
     input_reference: InputReference | None = None
     loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None

@@ -133,6 +133,15 @@ def test_given_a_code_in_the_source_then_the_description_has_it() -> None:
     assert set(REFUSALS).isdisjoint(SHAPE)
 
 
+def test_given_the_schemas_then_their_bounds_are_keywords_that_readers_know() -> None:
+    """pydantic writes a bound that stands behind a validator as it is called in Python."""
+    documents = [ROOT / "docs" / "openapi.json", *(ROOT / "docs" / "events").glob("*.schema.json")]
+
+    told = {word for path in documents for word in re.findall(r'"(ge|gt|le|lt|multiple_of)":', path.read_text())}
+
+    assert told == set()
+
+
 @schema.parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_given_any_request_then_the_answer_is_as_described(case: Any, key: str) -> None:
