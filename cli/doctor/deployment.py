@@ -97,6 +97,8 @@ def _template(clients: Clients, group: str) -> tuple[dict[str, Any], str]:
     found = clients("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
     if not found:
         raise LookupError(f"no Auto Scaling group {group}")
-    own = found[0]["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]
+    own = found[0].get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("LaunchTemplateSpecification")
+    if own is None:
+        raise LookupError(f"{group} shows no launch template")
     template = {"LaunchTemplateId": own["LaunchTemplateId"], "Version": own.get("Version", "$Latest")}
     return template, found[0]["VPCZoneIdentifier"].split(",")[0]

@@ -159,6 +159,18 @@ def test_given_a_dry_run_then_ec2s_word(aws: Aws, code: str, status: Status) -> 
     assert deployment.launch(aws, "g").status is status
 
 
+def test_given_a_group_that_shows_no_template_then_a_failure_and_no_exception(aws: Aws) -> None:
+    group = {
+        "AutoScalingGroupName": "g", "MinSize": 0, "MaxSize": 2, "DesiredCapacity": 0, "DefaultCooldown": 1,
+        "AvailabilityZones": [], "HealthCheckType": "EC2", "CreatedTime": 0,
+    }  # fmt: skip
+    aws.answers("autoscaling", "describe_auto_scaling_groups", {"AutoScalingGroups": [group]})
+
+    found = deployment.launch(aws, "g")
+
+    assert (found.status, found.found) == (Status.FAILURE, "g shows no launch template")
+
+
 def test_given_a_group_then_the_dry_run_uses_its_template_and_first_subnet_and_launches_nothing(aws: Aws) -> None:
     given_a_group(aws)
     aws.answers(
