@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from cli.exits import usage
+from cli.api import unreachable
+from cli.exits import CliError, Exit, usage
 from cli.request import image_value
 from cli.session import Session
 
@@ -24,7 +25,10 @@ def material_of(
     path = Path(source).expanduser()
     given = [value for value in (images, video, description) if value]
     if path.exists() and not given:
-        data = _zipped(path) if path.is_dir() else path.read_bytes()
+        try:
+            data = _zipped(path) if path.is_dir() else path.read_bytes()
+        except OSError as error:
+            raise usage(f"{error.filename} cannot be read: {error.strerror}", hint="check the path") from error
         return {"name": path.resolve().stem, "archive": _uploaded(session, data, path.name)}
     if len(given) != 1:
         message = f"{source} is no folder or zip; give one of --image, --video and --describe, or a folder of pictures"
@@ -57,7 +61,10 @@ def _uploaded(session: Session, data: bytes, filename: str) -> str:
     """The id of an upload of `data`: too large for a request."""
     asked = {"bytes": len(data), "mime_type": "application/zip", "filename": filename[:255]}
     upload = session.api.post("/uploads", asked).body
-    answer = httpx.put(upload["url"], content=data, headers=upload["headers"], timeout=TIMEOUT_S)
-    if answer.status_code >= httpx.codes.BAD_REQUEST:
-        raise usage(f"The upload was refused with status {answer.status_code}", hint="try again")
+    try:
+        answer = httpx.put(upload["url"], content=data, headers=upload["headers"], timeout=TIMEOUT_S)
+    except httpx.TransportError as error:
+        raise unreachable("the file store", error) from error
+    if answer.is_error:
+        raise CliError(f"The file store answered {answer.status_code}", Exit.UNREACHABLE, hint="run this again")
     return str(upload["id"])

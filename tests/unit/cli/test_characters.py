@@ -57,6 +57,19 @@ def test_given_a_folder_when_created_then_its_pictures_and_captions_go_along(
     assert cli("characters", "show", character_id).code == 3
 
 
+def test_given_a_file_store_that_is_away_when_created_then_one_line_and_code_7(
+    cli: Cli, studio: Studio, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(url: str, **_: object) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    monkeypatch.setattr("cli.character_material.httpx.put", put)
+
+    ended = cli("characters", "create", folder, "--model", "wan-mini")
+
+    assert (ended.code, ended.out, ended.err.count("\n")) == (7, "", 1)
+
+
 def test_given_words_when_created_then_the_pictures_are_reviewed_before_the_training(cli: Cli, studio: Studio) -> None:
     made = cli("characters", "create", "Lobo", "--describe", "a grey wolf", "--model", "wan-mini", "--json").json
     pictures = [each["id"] for each in cli("characters", "images", made["id"], "--json").json["data"]]
