@@ -24,7 +24,9 @@ def models(
     found = [spec for spec in session.api.get("/models").body["data"] if spec["runnable"] or not runnable]
     table = Table(box=None, pad_edge=False)
     for name in ("model", "runs here", "makes", "default", "takes", "cost", "licence", "commercial use"):
-        table.add_column(name, justify="right" if name in {"takes", "cost"} else "left")
+        # What a person copies stays whole on one line; the words of tasks and terms give way.
+        whole = name in {"model", "default", "takes", "cost"}
+        table.add_column(name, justify="right" if name in {"takes", "cost"} else "left", no_wrap=whole)
     for spec in found:
         tasks = ", ".join(task.replace("-", " ") for task in spec["tasks"])
         default = f"{spec['default_size']}, {spec['default_num_frames']} frames"
