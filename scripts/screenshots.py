@@ -22,6 +22,8 @@ PROMPTS = (
     "Um quadrado amarelo se move para a esquerda em um fundo preto",
     "Um triângulo azul se move para baixo em um fundo amarelo",
 )
+DRAWN = """() => [...document.images].every(image => image.complete && image.naturalWidth > 0)
+  && [...document.querySelectorAll('video')].every(video => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA)"""
 CSV = """prompt;model;seconds;seed
 um círculo vermelho se move para a direita;wan-mini;2;1
 uma estrela verde se move para cima;wan-mini;2;2
@@ -60,7 +62,9 @@ def settled(page: Page, url: str) -> None:
 
 
 def take(page: Page, name: str) -> None:
-    page.wait_for_timeout(800)  # pictures and fonts, which nothing tells of
+    page.wait_for_load_state("networkidle")  # pictures and players ask for their links first
+    page.wait_for_function(DRAWN)
+    page.wait_for_timeout(800)  # fonts, and what moves into its place
     page.screenshot(path=FOLDER / f"{name}.png")
     sys.stdout.write(f"{FOLDER.relative_to(ROOT) / name}.png\n")
 
