@@ -102,8 +102,9 @@ def test_given_only_a_keyboard_when_shots_are_written_cut_and_sent_then_they_are
     expect(page.get_by_text("Cancelled").first).to_be_visible()
 
 
-def test_given_a_first_visit_when_the_page_loads_then_its_scripts_are_small(visitor: Visitors) -> None:
-    guest = visitor()
+@pytest.mark.parametrize("locale", ["pt-BR", "en-US"])
+def test_given_a_first_visit_when_the_page_loads_then_its_scripts_are_small(visitor: Visitors, locale: str) -> None:
+    guest = visitor(locale=locale)
     scripts: dict[str, int] = {}
 
     def on_response(response: Response) -> None:

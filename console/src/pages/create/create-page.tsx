@@ -1,6 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { Image, Layers, Type } from "lucide-react";
-import type { KeyboardEvent } from "react";
+import { type KeyboardEvent, lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { useModels } from "@/api/queries";
 import { Problem } from "@/components/problem";
@@ -8,13 +8,15 @@ import { Page, Skeleton } from "@/components/ui/display";
 import { Segments } from "@/components/ui/inputs";
 import { DerivePage } from "@/pages/create/derive-page";
 import { type Draft, does, type Mode } from "@/pages/create/draft";
-import { ImageDrop } from "@/pages/create/image-drop";
 import { ModelPicker } from "@/pages/create/model-picker";
 import { PromptField } from "@/pages/create/prompt-field";
 import { QuotePanel } from "@/pages/create/quote-panel";
 import { Settings } from "@/pages/create/settings";
-import { ShotList } from "@/pages/create/shot-list";
 import { type Composer, useComposer } from "@/pages/create/use-composer";
+
+// What drags and drops is fetched where there is something to drag: the first load does without it.
+const ImageDrop = lazy(async () => ({ default: (await import("@/pages/create/image-drop")).ImageDrop }));
+const ShotList = lazy(async () => ({ default: (await import("@/pages/create/shot-list")).ShotList }));
 
 const route = getRouteApi("/");
 
@@ -81,7 +83,9 @@ const Form = ({ composer }: { composer: Composer }) => {
   return (
     <div className="grid min-w-0 gap-8">
       {draft.mode === "image" && (
-        <ImageDrop picture={draft.picture} error={errorAt("image")} onChange={(picture) => update({ picture })} />
+        <Suspense fallback={<Skeleton className="h-44" />}>
+          <ImageDrop picture={draft.picture} error={errorAt("image")} onChange={(picture) => update({ picture })} />
+        </Suspense>
       )}
       <PromptField
         {...(draft.mode === "shots" ? { label: t("create.scene"), hint: t("create.sceneHint"), rows: 2 } : {})}
@@ -91,7 +95,9 @@ const Form = ({ composer }: { composer: Composer }) => {
         onChange={(prompt) => update({ prompt })}
       />
       {model && draft.mode === "shots" && (
-        <ShotList draft={draft} model={model} errorAt={errorAt} onChange={update} />
+        <Suspense fallback={<Skeleton className="h-80" />}>
+          <ShotList draft={draft} model={model} errorAt={errorAt} onChange={update} />
+        </Suspense>
       )}
       <section aria-labelledby="model-title">
         <h2 id="model-title" className="mb-3 text-base font-semibold tracking-tight">
