@@ -143,7 +143,7 @@ bench-lora: setup ## LoRA steps at full size on random weights (MODEL=hunyuan-vi
 	$(BIN)/python -m training.bench_lora --model $(or $(MODEL),hunyuan-video)
 
 # The console: its packages, the API's types from docs/openapi.json, and the built files in console/dist.
-.PHONY: console console-check browser screenshots deploy-console
+.PHONY: console console-check browser screenshots deploy-console bench-gallery
 
 CONSOLE_NODE_STAMP := console/node_modules/.installed
 CONSOLE_STAMP := console/dist/.built
@@ -168,6 +168,9 @@ browser: ## Chromium for the console's tests, if it is not there
 
 screenshots: setup browser ## Pictures of the console for docs/console.md (make run must be running)
 	$(BIN)/python scripts/screenshots.py
+
+bench-gallery: setup browser ## How smoothly 10,000 jobs scroll in the gallery (make run must be running)
+	$(BIN)/python -m tests.e2e.console.bench_gallery
 
 deploy-console: setup console ## Put the built console into the deployed stack's bucket
 	scripts/deploy-console.sh
