@@ -124,6 +124,7 @@ class Outcomes:
             outputs=outputs,
             seconds_by_phase={phase: round(spent_s, 3) for phase, spent_s in held.seconds_by_phase.items()},
             cost_usd=None if self._slot_usd_per_hour is None else busy_s * self._slot_usd_per_hour / SECONDS_PER_HOUR,
+            total_steps=held.progress.total_steps,
         )
         seconds("JobSeconds", busy_s, Model=job.model)
         count("JobCompleted", Model=job.model)

@@ -223,13 +223,26 @@ class JobStore:
         return Heartbeat(cancel_requested=job.cancel_requested, lease_expires_at=job.lease_expires_at or 0.0)
 
     def complete(
-        self, job_id: str, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float | None
+        self,
+        job_id: str,
+        attempt: int,
+        *,
+        outputs: Outputs,
+        seconds_by_phase: dict[str, float],
+        cost_usd: float | None,
+        total_steps: int | None = None,
     ) -> Job:
         """The one write that makes a video: whoever's attempt is current completes the job, once."""
 
         def move(job: Job, at: float) -> Job:
             return transitions.complete(
-                job, attempt, outputs=outputs, seconds_by_phase=seconds_by_phase, cost_usd=cost_usd, now=at
+                job,
+                attempt,
+                outputs=outputs,
+                seconds_by_phase=seconds_by_phase,
+                cost_usd=cost_usd,
+                total_steps=total_steps,
+                now=at,
             )
 
         return self._fenced(job_id, attempt, move)

@@ -155,14 +155,23 @@ def _end(
 
 
 def complete(
-    job: Job, attempt: int, *, outputs: Outputs, seconds_by_phase: dict[str, float], cost_usd: float | None, now: float
+    job: Job,
+    attempt: int,
+    *,
+    outputs: Outputs,
+    seconds_by_phase: dict[str, float],
+    cost_usd: float | None,
+    total_steps: int | None = None,
+    now: float,
 ) -> Job:
     """The attempt finished: its outputs are the job's. `cost_usd` is the attempt's; the job's is that of all attempts.
+    `total_steps` as the worker counted them (a short job ends between two heartbeats); None: as last reported.
 
     Raises FenceLost."""
     _guard(job, attempt)
+    steps = job.total_steps if total_steps is None else total_steps
     return _end(
-        job,
+        job.model_copy(update={"step": steps, "total_steps": steps}),
         now,
         State.COMPLETED,
         "completed",
@@ -170,7 +179,6 @@ def complete(
         outputs=outputs,
         seconds_by_phase=dict(seconds_by_phase),
         cost_usd=cost_usd,
-        step=job.total_steps,
     )
 
 

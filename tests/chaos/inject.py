@@ -19,6 +19,7 @@ SMALL_FILE_BYTES = 4096
 MIDDLE_WAIT_S = 120.0  # two busy cores start an agent and load its model meanwhile
 AMID_LOOK_S = 0.1
 TEND_S = 2.0
+FREE_AGENTS = 2
 TAKEOVERS = (Kind.PAUSE, Kind.LATE_COMPLETION)
 CRASHES_ALLOWED = 1  # one less than would end a job: a killed worker counts as a crash
 
@@ -29,8 +30,7 @@ class Injector:
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self._fleet = fleet
         self._rng = random.Random(seed)
-        self._over = threading.Event()  # the last fault that waits for another agent to take a job over
-        self._over.set()
+        self._takeovers: list[threading.Event] = []  # each set once another agent has taken the fault's job over
 
     def inject(self, fault: Fault) -> bool:
         machine = self._fleet.machines[fault.agent]
@@ -48,15 +48,18 @@ class Injector:
             Kind.LATE_COMPLETION: self._late,
         }
         if fault.kind in TAKEOVERS:
-            self._wait_for_the_last()
+            self._wait_for_free_agents()
         return actions[fault.kind](machine)
 
-    def _wait_for_the_last(self) -> None:
-        """Two agents that wait for each other to take over would wait in vain."""
+    def _wait_for_free_agents(self) -> None:
+        """Until two are free, one to strike and one to take over: agents that wait for each other wait in vain."""
         limit_s = time.monotonic() + LATEST_S
-        while not self._over.is_set() and time.monotonic() < limit_s:
+        while len(self._fleet.machines) - self._num_waiting() < FREE_AGENTS and time.monotonic() < limit_s:
             self._fleet.tend()
             time.sleep(TEND_S)
+
+    def _num_waiting(self) -> int:
+        return sum(not over.is_set() for over in self._takeovers)
 
     def _amid(
         self, planned: Machine, *, also: Callable[[Machine, Job], bool] = lambda machine, job: True
@@ -111,12 +114,13 @@ class Injector:
         machine, job = found
         agent = machine.agent
         agent.pause()
-        self._over = threading.Event()
+        over = threading.Event()
+        self._takeovers.append(over)
 
         def wake_later() -> None:
             wait_until(lambda: self._moved_on(job.id, job.attempt), limit_s=LATEST_S)
             agent.wake()
-            self._over.set()
+            over.set()
 
         threading.Thread(target=wake_later, daemon=True).start()
         return True
@@ -182,7 +186,8 @@ class Injector:
         def taken_over(job_id: str) -> bool:
             return self._moved_on(job_id, held.setdefault(job_id, store.get(job_id).attempt))
 
-        self._over = machine.relay.delay_next_completion(
+        over = machine.relay.delay_next_completion(
             taken_over=taken_over, ended=lambda job_id: is_terminal(store.get(job_id).status)
         )
+        self._takeovers.append(over)
         return True

@@ -28,7 +28,7 @@ class Machine:
 
 @dataclass(kw_only=True)
 class Fleet:
-    """`directory` has the weights, `agents` takes what the agents leave."""
+    """`directory` has the folder for weights, `agents` takes what the agents leave."""
 
     aws: LocalAws
     directory: Path

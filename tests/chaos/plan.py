@@ -23,7 +23,7 @@ class Kind(StrEnum):
 ALWAYS = (Kind.KILL_MACHINE, Kind.SPOT_NOTICE, Kind.LATE_COMPLETION, Kind.PAUSE)
 
 
-LAST_FAULT_SHARE = 0.8  # of the jobs: the last fault still meets work
+LAST_FAULT_SHARE = 0.6  # of the jobs: the last fault still meets work
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import tiny
 from tests.chaos.narrate import Clock
-from tests.chaos.reference import MODEL, STEPS, digest_of
+from tests.chaos.reference import STEPS, digest_of
 from tests.chaos.world.emulator import REPOSITORY, LocalAws
 from tests.chaos.world.subscriber import Subscriber
 from tests.e2e.studio import Studio, running
@@ -21,7 +20,7 @@ REFERENCE_LIMIT_S = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """`directory` has the weights and takes what agents leave. `references` are the digests of the undisturbed videos,
+    """`directory` takes what agents leave. `references` are the digests of the undisturbed videos,
     by seed. One run at a time."""
 
     directory: Path
@@ -36,13 +35,10 @@ class Stage:
 def staged(directory: Path) -> Iterator[Stage]:
     """Everything that runs need but for their jobs and agents."""
     clock = Clock()
-    weights = directory / "weights" / MODEL
-    weights.parent.mkdir(parents=True)
-    # UniPC keeps a history, which a checkpoint without the scheduler's state would lose.
-    tiny.wan(weights, two_experts=True, euler=False)
+    (directory / "weights").mkdir(parents=True)  # empty: the shipped weights are used
     # Runs bring their own agents: each behind a relay that fails calls and a metadata service that gives notice.
     with (
-        _references(weights, directory) as making,
+        _references(directory) as making,
         running(directory / "local", settings={"REVALIDA_LOCAL_AGENTS": "false"}) as studio,
     ):
         aws = _aws_of(studio)
@@ -78,10 +74,10 @@ def _one_planner(aws: LocalAws) -> None:
 
 
 @contextmanager
-def _references(weights: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _references(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The undisturbed videos, made in a process of their own while the system comes up."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.chaos.reference", str(weights), str(folder)],
+        [sys.executable, "-m", "tests.chaos.reference", str(folder)],
         cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )

@@ -18,7 +18,7 @@ def test_given_a_seed_then_the_plan_repeats_and_has_the_faults_that_matter_most(
 
 
 def test_given_faults_of_every_important_kind_then_every_promise_holds(tmp_path: Path) -> None:
-    plan = draw_plan(SHORT_SEED, num_jobs=6, num_agents=2, num_faults=4, long_every=1)
+    plan = draw_plan(SHORT_SEED, num_jobs=8, num_agents=3, num_faults=4, long_every=1)
 
     report = run_plan(plan, tmp_path, limit_s=LIMIT_S)
 

@@ -116,6 +116,17 @@ def test_given_another_fence_then_nothing_can_be_completed(wrong: int) -> None:
         transitions.complete(job, wrong, outputs=outputs(job), seconds_by_phase={}, cost_usd=0.0, now=T0)
 
 
+def test_given_a_job_that_ends_between_two_heartbeats_then_it_still_tells_every_step() -> None:
+    job = running()
+    assert job.total_steps == 0
+
+    done = transitions.complete(
+        job, 1, outputs=outputs(job), seconds_by_phase={}, cost_usd=0.0, total_steps=4, now=T0 + 1
+    )
+
+    assert (done.step, done.total_steps, done.attempts[-1].last_step) == (4, 4, 4)
+
+
 def priced(job: Job, at: float) -> Job:
     return transitions.claim(job, instance_id="i", slot="0", lease_s=60, usd_per_hour=3.6, now=at)
 
