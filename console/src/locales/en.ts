@@ -166,7 +166,7 @@ export const en = {
     compute: "Computing",
     wait: "Wait before it",
     finish: "Ready at",
-    asleep: "plus the start of an instance",
+    asleep: "with the start of an instance",
     on: "{{frames}} frames of {{size}} on {{slot}}",
     impossible: "This fleet cannot run it",
     unknown: "No instance has said yet what it can run: the quote is by the published figures.",

@@ -170,7 +170,7 @@ export const pt: Texts<typeof en> = {
     compute: "Cálculo",
     wait: "Espera antes",
     finish: "Pronto às",
-    asleep: "mais o início de uma instância",
+    asleep: "com o início de uma instância",
     on: "{{frames}} quadros de {{size}} em {{slot}}",
     impossible: "Esta frota não consegue rodar o pedido",
     unknown: "Nenhuma instância disse ainda o que consegue rodar: o orçamento usa os dados publicados.",

@@ -1,7 +1,7 @@
 import { CalendarClock, CircleAlert, Coins, Hourglass, Rocket, Timer } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { Quote, Schemas } from "@/api/client";
+import type { Quote } from "@/api/client";
 import type { ApiError } from "@/api/errors";
 import { useFleet } from "@/api/queries";
 import { Button } from "@/components/ui/button";
@@ -22,7 +22,7 @@ type Props = {
 /** What the video would cost and take, as it is written, and the way to make it. */
 export const QuotePanel = ({ quote, error, missing, fresh, sending, onSubmit }: Props) => {
   const { t } = useTranslation();
-  const fleet = useFleet(15_000).data;
+  const asleep = useFleet(15_000).data?.instances.length === 0;
   const problem = error && explain(error, t);
   const refused = error !== null || quote?.feasible === false;
   return (
@@ -30,7 +30,7 @@ export const QuotePanel = ({ quote, error, missing, fresh, sending, onSubmit }: 
       <CardTitle>{t("quote.title")}</CardTitle>
       {quote && !error && (
         <div aria-live="polite" data-testid="quote">
-          <Figures quote={quote} fleet={fleet} stale={!fresh} />
+          <Figures quote={quote} asleep={asleep} stale={!fresh} />
         </div>
       )}
       {!quote && !error && missing === null && <Skeleton className="h-36" />}
@@ -60,21 +60,11 @@ export const QuotePanel = ({ quote, error, missing, fresh, sending, onSubmit }: 
   );
 };
 
-/** Seconds until the fleet would begin: the queue shared by its slots, and the model where no slot has it yet. */
-const waitOf = (quote: Quote, fleet: Schemas["FleetView"] | undefined): number => {
-  const slots = fleet?.instances.flatMap((instance) => instance.slots ?? []) ?? [];
-  const queued = Object.values(fleet?.backlog_seconds ?? {}).reduce((sum, each) => sum + each, 0);
-  const loaded = slots.some((slot) => slot.loaded_model === quote.model);
-  return queued / Math.max(1, slots.length) + (loaded ? 0 : quote.load_seconds);
-};
+type FiguresProps = { quote: Quote; asleep: boolean; stale: boolean };
 
-type FiguresProps = { quote: Quote; fleet: Schemas["FleetView"] | undefined; stale: boolean };
-
-const Figures = ({ quote, fleet, stale }: FiguresProps) => {
+const Figures = ({ quote, asleep, stale }: FiguresProps) => {
   const { t } = useTranslation();
-  const wait = waitOf(quote, fleet);
-  const finish = Date.now() / 1000 + wait + quote.compute_seconds;
-  const asleep = fleet?.instances.length === 0;
+  const { eta_seconds: eta, compute_seconds: compute } = quote;
   return (
     <dl className={cn("grid grid-cols-2 gap-3 transition-opacity", stale && "opacity-55")}>
       <Figure
@@ -87,10 +77,10 @@ const Figures = ({ quote, fleet, stale }: FiguresProps) => {
       <Figure
         icon={<Hourglass />}
         label={t("quote.wait")}
-        value={`${asleep ? "≥ " : "≈ "}${span(wait)}`}
+        value={eta == null ? "—" : `≈ ${span(Math.max(0, eta - compute))}`}
         note={asleep ? t("quote.asleep") : undefined}
       />
-      <Figure icon={<CalendarClock />} label={t("quote.finish")} value={`≈ ${clock(finish)}`} />
+      <Figure icon={<CalendarClock />} label={t("quote.finish")} value={eta == null ? "—" : `≈ ${clock(Date.now() / 1000 + eta)}`} />
       <div className="numbers col-span-2 text-xs text-quiet">
         {t("quote.on", { slot: quote.slot, size: quote.size.replace("x", " × "), frames: quote.num_frames })}
       </div>

@@ -9,6 +9,7 @@ import { bodyOf, type Draft, does, EMPTY, fitted, newShot } from "@/pages/create
 import { useDebounced } from "@/lib/use-debounced";
 
 const QUOTE_AFTER_MS = 350;
+const QUOTE_AGAIN_MS = 15_000; // the queue moves while one writes
 const DRAFT_KEY = "revalida.draft";
 
 const remembered = (): { draft: Draft; modelId: string } => {
@@ -40,7 +41,12 @@ export const useComposer = (models: Model[]) => {
     "post",
     "/v1/videos/estimate",
     { body: settled === null ? { continuity: "cut", priority: "normal", output: EMPTY_OUTPUT } : JSON.parse(settled) },
-    { enabled: settled !== null, staleTime: 30_000, placeholderData: keepPreviousData },
+    {
+      enabled: settled !== null,
+      staleTime: 30_000,
+      refetchInterval: ({ state }) => (state.error ? false : QUOTE_AGAIN_MS),
+      placeholderData: keepPreviousData,
+    },
   );
   const send = useMutation({
     meta: { shown: true },
@@ -62,7 +68,7 @@ export const useComposer = (models: Model[]) => {
     model,
     draft,
     quote: { data: request === null ? undefined : quote.data },
-    fresh: !quote.isFetching && settled === JSON.stringify({ ...request, seed: undefined }),
+    fresh: !quote.isPlaceholderData && settled === JSON.stringify({ ...request, seed: undefined }),
     problem,
     missing: missing as "picture" | "shots" | "prompt" | null,
     sending: send.isPending,
