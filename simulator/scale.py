@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from simulator.compare import compare
 from simulator.policies import OURS
 from simulator.scenario import Demand, Fleet, Scenario
+from simulator.work import videos
 
 FIGURES = Path(__file__).parents[1] / "docs" / "dados" / "escala.json"
 
@@ -62,9 +63,19 @@ WRITES_A_JOB = 4  # created, sent, claimed, finished
 HEARTBEAT_S = 10.0  # gpu_agent.settings: heartbeat_s; each rewrites the record, and its copy in the index
 RECORD_KIB = 2.0  # a finished job's item, with its attempts
 VIEW_LIMIT = 200  # gpu_agent.source: what one choice reads of either state
-EVENTS_A_JOB = 3  # queued, started, completed
-PROGRESS_S = 10.0
+EVENTS_A_JOB = 3  # queued, started, completed; and one for each denoise step
+WAKES_APART_S = 5.0  # lambdas.planner.turn: SPACING_S; a run that is woken waits for its turn
+TICKS_PER_S = 1 / 60  # the planner's and the sweeper's own clock
 API_S, PLANNER_S, PUBLISHER_S = 0.15, 2.0, 0.05  # of a function's run; estimates until CloudWatch says
+
+
+class Load(NamedTuple):
+    """What a rate keeps busy: jobs that come, that wait or run at any time, and denoise steps of the average job."""
+
+    jobs_per_s: float
+    running: float
+    in_system: float
+    steps_a_job: float
 
 
 def scale(step: Step) -> Scale:
@@ -84,26 +95,40 @@ def scale(step: Step) -> Scale:
         usd_per_video=found.usd_per_video,
         p95_min=found.p95_s / 60.0,
         in_flight=math.ceil(running),
-        limits=_limits(step.videos_per_hour / 3600.0, running, in_system, found.most_instances, fleet.vcpus),
+        limits=_limits(
+            Load(step.videos_per_hour / 3600.0, running, in_system, _steps_a_job(demand, fleet)),
+            found.most_instances,
+            fleet.vcpus,
+        ),
     )
 
 
-def _limits(jobs_per_s: float, running: float, in_system: float, instances: int, vcpus: int) -> tuple[Limit, ...]:
+def _steps_a_job(demand: Demand, fleet: Fleet) -> float:
+    steps = [video.steps for video in videos(tuple(demand.mix), fleet)]
+    shares = list(demand.mix.values())
+    return sum(count * share for count, share in zip(steps, shares, strict=True)) / sum(shares)
+
+
+def _limits(load: Load, instances: int, vcpus: int) -> tuple[Limit, ...]:
     """Defaults: the quota pages of each service at docs.aws.amazon.com; EventBridge's is of us-east-2.
 
-    An eventually consistent read unit is 8 KiB (a choice of work, or a run of the planner, reads many records)."""
-    waiting = max(0.0, in_system - running)
-    seen = min(VIEW_LIMIT, waiting) + min(VIEW_LIMIT, running)
-    reads = (jobs_per_s * seen + (jobs_per_s + 1 / 60) * in_system) * RECORD_KIB / 8.0
-    writes = (jobs_per_s * WRITES_A_JOB + running / HEARTBEAT_S) * RECORD_KIB
-    events = jobs_per_s * EVENTS_A_JOB + running / PROGRESS_S
-    lambdas = jobs_per_s * API_S + (jobs_per_s + 1 / 60) * PLANNER_S + events * PUBLISHER_S
+    An eventually consistent read unit is 8 KiB: a choice of work reads many records, a run of the planner or of the
+    sweeper all that wait or run."""
+    waiting = max(0.0, load.in_system - load.running)
+    seen = min(VIEW_LIMIT, waiting) + min(VIEW_LIMIT, load.running)
+    wakes_per_s = min(load.jobs_per_s, 1 / WAKES_APART_S)
+    whole_reads_per_s = wakes_per_s + 2 * TICKS_PER_S
+    reads = (load.jobs_per_s * seen + whole_reads_per_s * load.in_system) * RECORD_KIB / 8.0
+    writes = (load.jobs_per_s * WRITES_A_JOB + load.running / HEARTBEAT_S) * RECORD_KIB
+    events = load.jobs_per_s * (EVENTS_A_JOB + load.steps_a_job)
+    planner = wakes_per_s * (WAKES_APART_S + PLANNER_S) + TICKS_PER_S * PLANNER_S
+    lambdas = load.jobs_per_s * API_S + planner + events * PUBLISHER_S
     rows = (
         ("Spot vCPUs, G and VT (L-3819A6DF)", "vCPU", instances * vcpus, 96, True),
         ("EC2 launches at once (RunInstances tokens; 2 more a second)", "instances", instances, 1_000, True),
         ("DynamoDB writes to one partition (index by_state)", "units/s", writes, 1_000, False),
         ("DynamoDB reads of one partition (index by_state)", "units/s", reads, 3_000, False),
-        ("SQS messages in flight, if one model had all", "messages", running, 120_000, True),
+        ("SQS messages in flight, if one model had all", "messages", load.running, 120_000, True),
         ("EventBridge PutEvents", "events/s", events, 2_400, True),
         ("Lambda concurrent executions", "executions", lambdas, 1_000, True),
     )

@@ -23,7 +23,7 @@ REMEDIES = {
     "DynamoDB reads": "dividir a chave `STATE#queued` e deixar o planejador ler contadores em vez de registros",
     "SQS messages": "uma fila por modelo já divide; o limite é por fila, e aumenta a pedido",
     "EventBridge": "espaçar os eventos de progresso; a cota aumenta a pedido",
-    "Lambda": "cota a pedido; o planejador não precisa rodar a cada envio quando há um por segundo",
+    "Lambda": "cota a pedido; o planejador já roda no máximo uma vez a cada 5 segundos, por mais envios que haja",
 }
 
 
@@ -112,8 +112,9 @@ def _policies(found: Comparison) -> str:
         f"{number((EQUAL_P95 - 1) * 100)}%; contar mais mensagens por slot barateia ainda, e alonga o p95. O que mais "
         "pesa é juntar o trabalho: os últimos vídeos de uma instância continuam, do passo em que estão, nos slots "
         "livres de outra, e a instância termina. O preço está no p50: quem ainda tem folga até a meta de latência "
-        "espera por um slot que já existe. Prioridade alta mira metade da espera. Com chegadas constantes a vantagem "
-        "é menor, porque há menos a juntar: veja `revalida simulate --pattern poisson`.\n\n"
+        "espera por um slot que já existe. Prioridade alta mira metade da espera. Com chegadas constantes, ou só com "
+        "o ciclo do dia, a vantagem é menor, porque há menos a juntar: veja `revalida simulate --pattern poisson` e "
+        "`--pattern daily`.\n\n"
         "![Custo e p95 de cada política](img/escala/cost-latency.svg)\n\n"
         "![Para onde vão as horas alugadas](img/escala/slot-hours.svg)\n"
     )
