@@ -9,6 +9,7 @@ from jobs.events import EventType
 from jobs.job import Job
 from jobs.states import State
 from jobs.waiting import LOST_TO_CAPACITY, ON_DEMAND_AFTER_LOSSES
+from tests.chaos.inject import LEASE_S
 from tests.chaos.ledger import Change, changed_after_end, events_of
 from tests.chaos.machines import SPOT
 from tests.chaos.reference import MODEL, digest_of
@@ -49,6 +50,8 @@ def examine(
         _steps_lost(job, findings)
         _costs(job, findings)
         _on_demand_after_losses(job, findings)
+        _no_write_lost(job, history.get(job.id, []), findings)
+        _lease_renewed(job, history.get(job.id, []), findings)
     findings.figures |= {f"jobs by {door}": number for door, number in Counter(job.source.door for job in jobs).items()}
     left = aws.queues().depth(MODEL).total
     findings.hold(left == 0, f"{left} messages are left in the queue")
@@ -119,3 +122,22 @@ def _on_demand_after_losses(job: Job, findings: Findings) -> None:
         findings.hold(not wrongly, f"{job.id} ran on Spot again after {losses} losses")
         losses += attempt.outcome in LOST_TO_CAPACITY
         free_s = attempt.ended_at or attempt.started_at
+
+
+def _no_write_lost(job: Job, history: list[Change], findings: Findings) -> None:
+    """Every write follows the one that it had read: one that does not has wiped out another's."""
+    versions = [(change.old.revision, change.new.revision) for change in history if change.old and change.new]
+    lost = [(old, new) for old, new in versions if new != old + 1]
+    findings.hold(not lost, f"{job.id} was overwritten by who had not read it (revisions {lost})")
+
+
+def _lease_renewed(job: Job, history: list[Change], findings: Findings) -> None:
+    """An attempt that outlasts a lease renews it; else whoever gets the message twice takes living work away."""
+    last = job.attempts[-1]
+    leases = [
+        change.new.lease_expires_at
+        for change in history
+        if change.new and change.new.attempt == last.number and change.new.lease_expires_at
+    ]
+    outlasted = (last.ended_at or last.started_at) - last.started_at > LEASE_S
+    findings.hold(not outlasted or len(set(leases)) > 1, f"{job.id} was made without renewing its lease")

@@ -18,7 +18,7 @@ from jobs.validation import parse, resolve
 MODEL = "wan-mini"  # two experts, and UniPC's history, which a checkpoint without the scheduler's state would lose
 # Denoise steps by the request's seed: long jobs for the faults that must strike amid one, short ones to be many.
 # A step takes about 0.2 s of a core: a long job outlasts what a fault waits for, on a quick machine, too.
-LONG = {11: 40, 12: 40}
+LONG = {11: 50, 12: 50}
 SHORT = {13: 4, 14: 4}
 STEPS = LONG | SHORT
 
