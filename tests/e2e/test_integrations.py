@@ -91,10 +91,12 @@ def seen(studio: Studio) -> list[str]:
     return [item["event_id"]["S"] for item in studio.aws("dynamodb").scan(TableName="events-seen")["Items"]]
 
 
-def runs(studio: Studio, machine: str) -> list[str]:
-    """How the workflow's runs ended, or `RUNNING`."""
-    found = studio.aws("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-    return [run["status"] for run in found]
+def runs(studio: Studio, machine: str, video_id: str) -> list[str]:
+    """How the workflow's runs on this video ended, or `RUNNING`; other tests' videos may have started some, too."""
+    workflows = studio.aws("stepfunctions")
+    found = workflows.list_executions(stateMachineArn=machine)["executions"]
+    told = [workflows.describe_execution(executionArn=run["executionArn"]) for run in found]
+    return [run["status"] for run in told if video_id in run["input"]]
 
 
 def slack(studio: Studio, url: str) -> None:
@@ -157,7 +159,9 @@ def test_the_integrations_of_the_guide_hear_of_a_video_and_a_replay_tells_no_web
     wait_until(lambda: drained(studio), timeout_s=30, what="the webhooks' queue")
     assert len([body for body in told(receiver, video.id) if "text" not in body]) == 1
     wait_until(
-        lambda: runs(studio, machine) == ["SUCCEEDED"] * 2, timeout_s=30, what=lambda: str(runs(studio, machine))
+        lambda: runs(studio, machine, video.id) == ["SUCCEEDED"] * 2,
+        timeout_s=30,
+        what=lambda: str(runs(studio, machine, video.id)),
     )
     client.webhooks.delete(webhook.id)
     studio.aws("events").delete_archive(ArchiveName="all")

@@ -41,7 +41,11 @@ def test_given_any_page_when_looked_through_then_axe_finds_nothing_serious(visit
 def test_given_dark_mode_when_chosen_then_it_is_kept_and_light_follows_the_system(visitor: Visitors) -> None:
     guest = visitor(color_scheme="light")
     page = guest.open("/batch")
-    ground = "() => getComputedStyle(document.documentElement).backgroundColor"
+    ground = """async () => {
+        const root = document.documentElement;
+        await Promise.all(root.getAnimations().map((each) => each.finished));  // the colour fades
+        return getComputedStyle(root).backgroundColor;
+    }"""
     is_dark = expect(page.locator("html"))
     light = page.evaluate(ground)
     page.get_by_role("button", name="Appearance").click()
