@@ -28,11 +28,21 @@ def test_given_the_installed_command_when_run_anywhere_then_answers_and_codes_ar
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 
+def obey_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore SIGINT; its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(studio: Studio, *arguments: str) -> str:
     """What the command wrote to stderr when Ctrl-C was pressed while it waited."""
     command = [str(REVALIDA), *arguments]
     process = subprocess.Popen(
-        command, env=environment(studio), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment(studio),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=obey_ctrl_c,
     )
     deadline = time.monotonic() + 60
     while not any(method == "GET" for method, _, _ in studio.seen):
