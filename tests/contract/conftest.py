@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from openai import AsyncOpenAI, OpenAI
@@ -80,6 +81,7 @@ def studio() -> Iterator[Studio]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    httpx.post(f"http://{host}:{port}/moto-api/reset")  # one state a process: an earlier studio's may be there
     try:
         with (
             pytest.MonkeyPatch.context() as monkeypatch,

@@ -11,7 +11,8 @@ from models.catalog import ModelSpec
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-BUCKET, ROOT = "media", "weights/"
+# A name of its own: moto keeps one state a process, and other tests leave their buckets in it.
+BUCKET, ROOT = "weights-media", "weights/"
 SPEC: ModelSpec = catalog.get("wan2.2-t2v-a14b")
 
 
