@@ -91,7 +91,7 @@ def _visible(layouts: Sequence[ShotLayout], run: Run, length: int) -> list[tuple
 def _attend_visible(
     query: Tensor, key: Tensor, value: Tensor, visible: list[tuple[tuple[int, int], ...]], attend: Attend
 ) -> Tensor:
-    if len(set(visible)) == 1:
+    if all(each == visible[0] for each in visible):
         # The same text for all samples: leave the hidden keys out, which keeps the unmasked kernels.
         parts = visible[0]
         return attend(query, _gather(key, parts), _gather(value, parts), None)

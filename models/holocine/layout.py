@@ -77,7 +77,8 @@ def visible_text(text: TextRanges, shot: int, length: int) -> tuple[tuple[int, i
 
 def _union(ranges: Iterator[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     merged: list[tuple[int, int]] = []
-    for start, end in sorted(r for r in ranges if r[0] < r[1]):
+    # By their starts alone: an end may be symbolic in a compiled graph, once texts of two lengths were seen.
+    for start, end in sorted((r for r in ranges if r[0] < r[1]), key=lambda r: r[0]):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:

@@ -47,12 +47,12 @@ def transformer(*, sparse: bool, **changes: Any) -> HoloCineTransformer3DModel:
     return model.enable_shot_attention(sparse=sparse)
 
 
-def inputs(frames: int, side: int, *, batch: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(frames: int, side: int, *, batch: int = 1, length: int = LENGTH) -> tuple[Tensor, Tensor, Tensor]:
     rng = torch.Generator().manual_seed(5)
     return (
         torch.randn(batch, 16, frames, side, side, generator=rng),
         torch.full((batch,), 500.0),
-        torch.randn(batch, LENGTH, 8, generator=rng),
+        torch.randn(batch, length, 8, generator=rng),
     )
 
 
@@ -103,7 +103,6 @@ def test_given_gradients_when_trained_with_shots_then_every_parameter_gets_one()
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["full", "sparse"])
 def test_given_compiled_blocks_when_the_pass_changes_then_each_is_one_graph_with_the_same_result(sparse: bool) -> None:
-    torch.compiler.reset()  # what other tests of this process have compiled decides what is traced anew
     model = transformer(sparse=sparse)
 
     def both_passes() -> list[Tensor]:
@@ -118,6 +117,20 @@ def test_given_compiled_blocks_when_the_pass_changes_then_each_is_one_graph_with
     for before, after in zip(eager, both_passes(), strict=True):
         torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
     assert not torch.equal(eager[0], eager[1])
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["full", "sparse"])
+def test_given_compiled_blocks_when_texts_of_other_lengths_follow_then_no_graph_breaks(sparse: bool) -> None:
+    model = transformer(sparse=sparse)
+
+    def every_length() -> list[Tensor]:
+        with torch.no_grad(), model.use_shots(three_shots(6)):
+            return [model(*inputs(6, 8, length=length)).sample for length in (LENGTH, LENGTH + 2, LENGTH + 8)]
+
+    eager = every_length()
+    model.compile_repeated_blocks(fullgraph=True, backend="eager")
+    for before, after in zip(eager, every_length(), strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
 
 
 def test_given_a_bfloat16_run_when_the_timestep_is_between_its_steps_then_it_is_rounded_as_in_training() -> None:
