@@ -17,13 +17,6 @@ ROLE = "arn:aws:iam::000000000000:role/integrations"
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def rules(studio: Studio) -> Iterator[list[str]]:
     """The names of the rules that a test makes; they go with it."""
     made: list[str] = []

@@ -19,13 +19,6 @@ TYPES = ["video.completed", "video.failed"]
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def endpoint(studio: Studio, receiver: Receiver) -> Iterator[Any]:
     """A webhook as the openai SDK makes it."""
     client = studio.openai()

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import io
 import secrets
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.console.browser import Visit
 from tests.e2e.studio import Studio
+from tests.receiver import Receiver
 
 Visitors = Callable[..., Visit]
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Somebody's program that is told of videos."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(204)
-        self.end_headers()
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/hook"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_given_a_new_key_then_it_is_shown_once_works_and_is_revoked(visitor: Visitors, studio: Studio) -> None:
@@ -69,11 +47,12 @@ def _status(studio: Studio, key: str) -> int:
 
 
 def test_given_a_receiver_when_a_webhook_is_made_then_its_test_is_answered_and_it_can_go(
-    visitor: Visitors, receiver: str
+    visitor: Visitors, receiver: Receiver
 ) -> None:
     page = visitor().open("/webhooks")
     page.get_by_role("button", name="New webhook").click()
-    page.get_by_label("URL").fill(receiver)
+    receiver.answers = [204]
+    page.get_by_label("URL").fill(receiver.url)
     page.get_by_label("Name").fill("editor")
     page.get_by_role("dialog").get_by_role("button", name="New webhook").click()
     expect(page.get_by_test_id("secret")).to_contain_text("whsec_")

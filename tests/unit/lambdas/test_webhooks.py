@@ -1,7 +1,6 @@
 """Webhooks from the API to a receiver on a real socket: the function, the queue, the log."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -23,13 +22,6 @@ from tests.unit.jobs.made import Clock, outputs, queued
 from tests.unit.lambdas.conftest import Api
 
 TYPES = ["video.completed", "video.failed"]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
 
 
 class Webhooks:
