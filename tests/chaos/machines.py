@@ -28,11 +28,10 @@ class Machine:
 
 @dataclass(kw_only=True)
 class Fleet:
-    """`directory` has the folder for weights, `agents` takes what the agents leave."""
+    """`directory` takes what the agents leave."""
 
     aws: LocalAws
     directory: Path
-    agents: Path
     mutant: str | None
     machines: list[Machine] = field(default_factory=list)
     started: int = 0
@@ -76,12 +75,11 @@ class Fleet:
         number, self.started = self.started, self.started + 1
         return start_agent(
             self.aws,
-            self.agents,
+            self.directory,
             f"i-{market}-{number:03d}",
             aws_endpoint=relay.endpoint,
             mutant=self.mutant,
             wait=False,
-            weights_dir=self.directory / "weights",
             imds_endpoint=imds.endpoint,
             isolate_after=1000,
         )

@@ -52,7 +52,7 @@ def run_on(stage: Stage, plan: Plan, *, mutant: str | None = None, limit_s: floa
     A stage is left as it was found: no job of the run is under way, no message of it in the queue."""
     clock = Clock()
     name = mutant or "chaos"
-    fleet = Fleet(aws=stage.aws, directory=stage.directory, agents=stage.directory / name, mutant=mutant)
+    fleet = Fleet(aws=stage.aws, directory=stage.directory / name, mutant=mutant)
     try:
         job_ids = _submit_all(stage, plan, name)
         clock.note("seconds until every job was accepted")

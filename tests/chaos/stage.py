@@ -20,8 +20,8 @@ REFERENCE_LIMIT_S = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """`directory` takes what agents leave. `references` are the digests of the undisturbed videos,
-    by seed. One run at a time."""
+    """`directory` takes what agents leave. `references` are the digests of the undisturbed videos, by seed. One run at
+    a time."""
 
     directory: Path
     aws: LocalAws
@@ -35,7 +35,7 @@ class Stage:
 def staged(directory: Path) -> Iterator[Stage]:
     """Everything that runs need but for their jobs and agents."""
     clock = Clock()
-    (directory / "weights").mkdir(parents=True)  # empty: the shipped weights are used
+    directory.mkdir(parents=True, exist_ok=True)
     # Runs bring their own agents: each behind a relay that fails calls and a metadata service that gives notice.
     with (
         _references(directory) as making,
