@@ -19,6 +19,7 @@ from models.common.pipelines import PipelineSet
 from models.common.progress import Progress
 from models.common.shots import PlannedShot, chained, plan_shots
 from models.interface import Checkpoint, GenerationRequest, Phase, Step, UnsupportedRequest
+from models.speed.step_cache import forget_steps
 
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
@@ -150,6 +151,8 @@ class DiffusersVideoModel:
         pipe = self._pipelines.generation(with_image=shot.image is not None)
         pipe.scheduler = self._scheduler(request)
         self._activate_loras(request, pipe)
+        for name in self._family.denoisers:
+            forget_steps(getattr(pipe, name, None))
         if shot.image is not None:
             self._pipelines.places.summon(pipe.vae)  # encodes the image before the loop
         point = progress.resume_point(shot.index)

@@ -16,6 +16,7 @@ from models.interface import UnsupportedRequest
 from models.speed.decoder import quicken
 from models.speed.host_copy import HostCopy
 from models.speed.parallel.split import split
+from models.speed.step_cache import cache_steps
 from models.speed.streaming import Slots, stream_blocks
 from models.speed.tiers import NONE, Acceleration, accelerate
 
@@ -157,6 +158,9 @@ class Places:
             )
         if self._residency.layout.gpus > 1:
             split(denoiser, self._residency.layout, self._device)
+        elif self._acceleration.step_cache is not None and not self._residency.from_disk:
+            # Not over several GPUs: each would decide by its own part. Offloaded groups must all run.
+            cache_steps(denoiser, self._acceleration.step_cache)
 
     def _folder_for_blocks(self) -> str:
         """A folder for one denoiser alone: diffusers names the files after the blocks, which two experts share."""

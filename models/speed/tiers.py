@@ -1,8 +1,8 @@
 """The two tiers, applied to a loaded denoiser.
 
 exact: bfloat16, and only changes that are equal within its rounding: compiled blocks, the best attention kernel that
-passes the gate, text without padding. fast: besides, linear layers in fp8 or int8, and quantised attention where a
-kernel of the kind is installed and passes its wider gate.
+passes the gate, text without padding. fast: besides, linear layers in fp8 or int8, quantised attention where a kernel
+of the kind is installed and passes its wider gate, and steps that change little taken from the one before.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from models.placement.plan import Tier
 from models.speed import attention, trimming
 from models.speed.compiling import compile_blocks
 from models.speed.quantised import Format, quantise
+from models.speed.step_cache import THRESHOLD
 
 # Their attention asks in Python which token belongs to which shot: no single graph.
 _NOT_ONE_GRAPH = frozenset({"HoloCineTransformer3DModel"})
@@ -24,12 +25,14 @@ _NOT_ONE_GRAPH = frozenset({"HoloCineTransformer3DModel"})
 
 @dataclass(frozen=True, kw_only=True)
 class Acceleration:
-    """What is done to a denoiser. `linears` None leaves them in bfloat16; `kernel` is the attention's name."""
+    """What is done to a denoiser. `linears` None leaves them in bfloat16; `kernel` is the attention's name;
+    `step_cache` is a threshold of `models.speed.step_cache`, None where every step is computed."""
 
     kernel: str = attention.STOCK
     trimmed: bool = False
     compiled: bool = False
     linears: Format | None = None
+    step_cache: float | None = None
 
     @property
     def numerics(self) -> dict[str, Any]:
@@ -39,6 +42,7 @@ class Acceleration:
             "trimmed": self.trimmed,
             "compiled": self.compiled,
             "linears": self.linears or "bfloat16",
+            "step_cache": self.step_cache,
         }
 
 
@@ -51,11 +55,13 @@ def acceleration(tier: Tier, device: torch.device, *, head_dim: int, linears: Fo
     if device.type != "cuda":
         return Acceleration(linears=linears)
     kernel = attention.choose(tier, device, head_dim=head_dim)
-    return Acceleration(kernel=kernel, trimmed=True, compiled=True, linears=linears)
+    step_cache = THRESHOLD if tier == "fast" else None
+    return Acceleration(kernel=kernel, trimmed=True, compiled=True, linears=linears, step_cache=step_cache)
 
 
 def accelerate(denoiser: nn.Module, chosen: Acceleration, *, compute: torch.device | None = None) -> None:
-    """Applies `chosen` to a network that is loaded, on the host or the GPU. Streaming comes after this.
+    """Applies `chosen` to a network that is loaded, on the host or the GPU. Streaming comes after this, and after that
+    the step cache, which must be outermost: a block that does not run need not be there.
 
     `compute` is where weights are quantised, if not where they lie.
     """
