@@ -127,6 +127,12 @@ def release() -> None:
     forget_peaks()
 
 
+def synchronize() -> None:
+    """Waits for what the GPU was given to do."""
+    if CUDA.type == "cuda":
+        torch.cuda.synchronize()
+
+
 def forget_peaks() -> None:
     if CUDA.type == "cuda":
         torch.cuda.empty_cache()

@@ -106,6 +106,7 @@ SECTIONS: dict[str, Task] = {
     "ltx": Task(_denoise("ltx-video"), 100.0),
     "loading": Task(_of("loading", "from_disk"), 200.0),
     "switching": Task(_of("loading", "switching"), 100.0),
+    "cold": Task(_of("cold", "start"), 300.0),
     "holocine": Task(_holocine, 300.0),
     "wan-720p": Task(_wan_720p, 200.0),
     "parallel": Task(_of("parallel", "scaling"), 560.0),

@@ -1,16 +1,18 @@
 """The GPU benchmark's code, on the CPU with tiny networks: every section runs to its end and finds numbers."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import UMT5Config, UMT5EncoderModel
 
 if torch.cuda.is_available():
     pytest.skip("on a GPU the benchmark itself is to be run", allow_module_level=True)
 
-from bench import capped, decode, denoise, in_memory, kernels, loading, networks, pipeline
+from bench import capped, cold, decode, denoise, in_memory, kernels, loading, networks, pipeline
 from bench.record import Row, Section, table
 from bench.sections import SECTIONS
 from models.estimate.work import LatentGrid
@@ -21,6 +23,7 @@ from models.speed.tiers import Acceleration
 
 CEILINGS = Ceilings(device="cpu", torch="", measured_at=0.0, matmul_tf_s=0.1, host_to_device_gb_s=5.0)
 WAN = {"num_attention_heads": 2, "attention_head_dim": 12, "ffn_dim": 32, "num_layers": 2, "freq_dim": 16}
+TEXT = UMT5Config(vocab_size=64, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
 HUNYUAN = {"num_attention_heads": 2, "attention_head_dim": 128, "num_layers": 1, "num_single_layers": 1}
 DENOISERS: dict[str, tuple[str, dict[str, Any]]] = {
     "wan2.2-t2v-a14b": ("WanTransformer3DModel", WAN),
@@ -125,6 +128,20 @@ def test_loading_and_switching(rows: list[Row], monkeypatch: pytest.MonkeyPatch)
     loading.switching(CEILINGS, rows.append)
 
     assert_measured(rows)
+
+
+def test_a_cold_start_is_told_phase_by_phase(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ceilings_module, "_DISK_BYTES", 2**26)
+    monkeypatch.setattr(cold, "disk_read_gb_s", lambda folder: ceilings_module.disk_read_gb_s(folder, num_bytes=2**26))
+    monkeypatch.setattr(capped, "text_encoder", lambda _: UMT5EncoderModel(TEXT))
+    monkeypatch.setattr(pipeline, "exact", lambda: Acceleration(trimmed=True))
+    monkeypatch.setattr(cold, "in_another_process", lambda folder: cold.phases(folder, time.time()))
+
+    cold.start(CEILINGS, rows.append)
+
+    assert_measured(rows)
+    assert [row.variant for row in rows if row.of_ceiling] == ["text encoder", "high-noise expert", "low-noise expert"]
+    assert rows[-1].value == pytest.approx(sum(row.value or 0 for row in rows[:-1]))
 
 
 def test_the_capped_run_follows_the_plan(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
