@@ -1,0 +1,91 @@
+"""The quick decoder on real frames: drawn clips through the trained autoencoder of wan-mini."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from diffusers import AutoencoderKLWan
+from torch import Tensor
+
+from models.registry import CHECKPOINTS
+from models.speed.decoder import quicken
+from training.evaluation.generate import to_tensor
+from training.evaluation.prompts import scene_prompts
+from training.world.draw import draw_scenes
+
+FRAMES, SIDE = 9, 192
+TILE, STRIDE = 128, 96
+VISIBLE = 1.0
+"""A line across the whole picture is not seen where it is fainter than this many levels of 255."""
+
+Levels = npt.NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def latents() -> Tensor:
+    """Of three drawn clips, [3, 16, 3, 24, 24]."""
+    clips = draw_scenes([prompt.scene for prompt in scene_prompts(3)], FRAMES, SIDE, SIDE, seed=5)
+    with torch.no_grad():
+        encoded: Tensor = opened().encode(torch.cat([to_tensor(clip) for clip in clips])).latent_dist.mode()
+    return encoded
+
+
+def opened() -> Any:
+    vae = AutoencoderKLWan.from_pretrained(CHECKPOINTS / "wan-mini" / "vae", torch_dtype=torch.float32)
+    return vae.requires_grad_(False).eval()
+
+
+def decoded(vae: Any, latents: Tensor) -> Levels:
+    """Frames in levels of 0 to 255, [clips, 3, frames, height, width]."""
+    with torch.no_grad():
+        frames = vae.decode(latents.to(vae.dtype), return_dict=False)[0].float().clamp(-1, 1)
+    levels: Levels = ((frames + 1) * 127.5).numpy()
+    return levels
+
+
+def tiled() -> Any:
+    vae = opened()
+    vae.enable_tiling(
+        tile_sample_min_height=TILE,
+        tile_sample_min_width=TILE,
+        tile_sample_stride_height=STRIDE,
+        tile_sample_stride_width=STRIDE,
+    )
+    return vae
+
+
+def test_the_quick_decoder_is_within_a_level_of_the_published_one(latents: Tensor) -> None:
+    quick = opened()
+    quicken(quick)
+
+    difference = np.abs(decoded(quick, latents) - decoded(opened(), latents))
+
+    assert 0 < difference.mean() < 1
+    assert np.percentile(difference, 99.9) < 8
+
+
+def strongest_line(pieced: Levels, whole: Levels) -> float:
+    """What tiles add to the step from one row or column of pixels to the next: the mean along the worst line."""
+    lines = []
+    for axis in (-1, -2):
+        added = np.abs(np.diff(pieced, axis=axis)) - np.abs(np.diff(whole, axis=axis))
+        lines.append(np.moveaxis(added, axis, 0).reshape(SIDE - 1, -1).mean(1).max())
+    return float(max(lines))
+
+
+def test_tiles_leave_no_seam(latents: Tensor) -> None:
+    whole, pieced = decoded(opened(), latents), decoded(tiled(), latents)
+
+    assert not np.array_equal(whole, pieced), "the clips are larger than a tile"
+    assert strongest_line(pieced, whole) < VISIBLE
+    assert np.abs(pieced - whole).mean() < 2
+
+
+def test_the_judge_of_seams_sees_one(latents: Tensor) -> None:
+    whole = decoded(opened(), latents)
+    cut = whole.copy()
+    cut[..., TILE:] += 2
+
+    assert strongest_line(cut, whole) > VISIBLE
