@@ -18,8 +18,9 @@ def _story(frames: int, *starts: int, height: int = 128, width: int = 128) -> Cl
 
 
 STORIES: Final[tuple[tuple[ClipKind, float], ...]] = (
-    (_story(49, 0, 25), 0.42),
-    (_story(49, 0, 17, 33), 0.42),
-    (_story(49, 0, 13, 25, 37), 0.16),
+    (_story(49, 0, 25), 0.3),
+    (_story(49, 0, 17, 33), 0.3),
+    (_story(49, 0, 13, 25, 37), 0.1),
+    (_story(81, 0, 21, 41, 61), 0.3),
 )
 """For multi-shot: even cuts, as the pipeline makes them when it is given none."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+from diffusers import WanTransformer3DModel
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import UMT5EncoderModel
 
+from models.common.schedulers import EvenFlowEuler
 from training.data.pool import Batch
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
 from training.networks.autoencoder import LATENT_CHANNELS
@@ -29,19 +30,22 @@ from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, start
 from training.trainers.tasks import TASKS, Expert, Task, tiny
 
 STEPS = 4
-SUBSTEPS = 4
-"""Teacher steps within one step of the student."""
+SUBSTEPS = 3
+"""Teacher steps, of the midpoint method, within one step of the student."""
 
-GUIDANCE = 3.0
-RANK = 16
+GUIDANCE: dict[Expert, float] = {"high": 2.5, "low": 1.5}
+"""The teacher's, as in the catalog's defaults."""
+
+OWN_WAY_SHARE = 0.5
+"""Share of walks that go on from where the student's own step ends, so that it learns to mend what it does wrong."""
+
+RANK = 12
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
 KEPT_WALKS = 24
 REPLAYS = 3
 """Kept walks that the student goes through again for every new one: walking costs more than learning."""
 
 CLIPS = 96
-WALKED = 3
-"""Gaps of the schedule that are distilled: the fourth runs from a noise of 0.009 to none and needs no change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,36 +55,56 @@ class Experts:
     high: WanTransformer3DModel
     low: WanTransformer3DModel
 
-    def at(self, sigma: float, boundary: float) -> WanTransformer3DModel:
-        """The expert for a noise level."""
-        return self.high if sigma >= boundary else self.low
+    def at(self, expert: Expert) -> WanTransformer3DModel:
+        """One of the two."""
+        return self.high if expert == "high" else self.low
+
+
+def expert_at(task: Task, sigma: float) -> Expert:
+    """The expert for a noise level."""
+    return "high" if sigma >= task.boundary else "low"
 
 
 def four_step_levels(task: Task) -> list[float]:
-    """Noise levels of the stock scheduler for four steps, with the final 0."""
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=task.shift)
+    """Noise levels of the four steps, with the final 0."""
+    scheduler = EvenFlowEuler(shift=task.shift)
     scheduler.set_timesteps(STEPS)
     return [float(value) for value in scheduler.sigmas]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prompted:
+    """What teacher and student need beside the latents: the text, and the empty one for guidance."""
+
+    given: Conditions
+    unguided: Conditions
+
+
+def _velocity(model: WanTransformer3DModel, latents: Tensor, level: float, text: Conditions, passes: Passes) -> Tensor:
+    sigma = torch.full((len(latents),), level, device=latents.device)
+    return predict_velocity(model, latents, sigma, text.text, text.cross_bias, None, passes).float()
+
+
+def guided_velocity(
+    task: Task, teacher: Experts, latents: Tensor, level: float, text: Prompted, passes: Passes
+) -> Tensor:
+    """The teacher's velocity at a noise level, with guidance."""
+    expert = expert_at(task, level)
+    model = teacher.at(expert)
+    plain = _velocity(model, latents, level, text.unguided, passes)
+    return plain + GUIDANCE[expert] * (_velocity(model, latents, level, text.given, passes) - plain)
+
+
 @torch.no_grad()
 def teacher_walk(
-    task: Task,
-    teacher: Experts,
-    latents: Tensor,
-    ends: tuple[float, float],
-    given: Conditions,
-    unguided: Conditions,
-    passes: Passes,
+    task: Task, teacher: Experts, latents: Tensor, ends: tuple[float, float], text: Prompted, passes: Passes
 ) -> Tensor:
-    """Walk latents from one noise level to the next in SUBSTEPS guided Euler steps."""
+    """Walk latents from one noise level to the next in SUBSTEPS steps of the midpoint method."""
     levels = torch.linspace(*ends, SUBSTEPS + 1).tolist()
     for begin, end in itertools.pairwise(levels):
-        model = teacher.at(begin, task.boundary)
-        sigma = torch.full((len(latents),), begin, device=latents.device)
-        wanted = predict_velocity(model, latents, sigma, given.text, given.cross_bias, None, passes).float()
-        plain = predict_velocity(model, latents, sigma, unguided.text, unguided.cross_bias, None, passes).float()
-        latents = latents + (end - begin) * (plain + GUIDANCE * (wanted - plain))
+        middle = (begin + end) / 2
+        halfway = latents + (middle - begin) * guided_velocity(task, teacher, latents, begin, text, passes)
+        latents = latents + (end - begin) * guided_velocity(task, teacher, halfway, middle, text, passes)
     return latents
 
 
@@ -93,16 +117,21 @@ class Gap:
     velocity: Tensor
 
 
+@torch.no_grad()
 def walk_gaps(
-    task: Task, teacher: Experts, shape: torch.Size, given: Conditions, unguided: Conditions, passes: Passes
+    task: Task, teacher: Experts, student: Experts | None, shape: torch.Size, text: Prompted, passes: Passes
 ) -> list[Gap]:
-    """The teacher's way from noise through the student's schedule, gap by gap."""
+    """The teacher's way from noise through the student's schedule, gap by gap; with `student`, each gap begins where
+    the student's own step over the one before it ends."""
     levels = four_step_levels(task)
-    latents = torch.randn(shape, device=given.text.device)
+    latents = torch.randn(shape, device=text.given.text.device)
     gaps = []
-    for begin, end in itertools.pairwise(levels[: WALKED + 1]):
-        arrived = teacher_walk(task, teacher, latents, (begin, end), given, unguided, passes)
+    for begin, end in itertools.pairwise(levels):
+        arrived = teacher_walk(task, teacher, latents, (begin, end), text, passes)
         gaps.append(Gap(begin=begin, latents=latents, velocity=(arrived - latents) / (end - begin)))
+        if student is not None:
+            model = student.at(expert_at(task, begin))
+            arrived = latents + (end - begin) * _velocity(model, latents, begin, text.given, passes)
         latents = arrived
     return gaps
 
@@ -133,8 +162,10 @@ def save_adapter(model: WanTransformer3DModel, flat: FlatParameters, path: Path)
 class _Walks:
     """The teacher's recent walks; a new one each time, and some of the kept ones again."""
 
-    def __init__(self, task: Task, teacher: Experts, encoder: UMT5EncoderModel, options: RunOptions) -> None:
-        self.task, self.teacher, self.encoder = task, teacher, encoder
+    def __init__(
+        self, task: Task, teacher: Experts, student: Experts, encoder: UMT5EncoderModel, options: RunOptions
+    ) -> None:
+        self.task, self.teacher, self.student, self.encoder = task, teacher, student, encoder
         self.device = next(teacher.high.parameters()).device
         self.on_gpu = self.device.type == "cuda"
         self.kind = task.kinds[0][0]
@@ -151,15 +182,20 @@ class _Walks:
         """A new walk and REPLAYS old ones, each with the conditions it was made under."""
         ids = next(self.chunks).ids[:, 0].to(self.device)
         with torch.no_grad():
-            text = embed(self.encoder, ids)
-        batch = Batch(kind=self.kind, latents=text, condition=None, text=text, lengths=(ids != 0).sum(1), visible=None)
+            words = embed(self.encoder, ids)
+        batch = Batch(
+            kind=self.kind, latents=words, condition=None, text=words, lengths=(ids != 0).sum(1), visible=None
+        )
         everyone = torch.ones(self.clips, dtype=torch.bool, device=self.device)
         choice = choose(self.task, self.device)
-        given = conditions(batch, choice, ~everyone, self.nothing)
-        unguided = conditions(batch, choice, everyone, self.nothing)
+        text = Prompted(
+            given=conditions(batch, choice, ~everyone, self.nothing),
+            unguided=conditions(batch, choice, everyone, self.nothing),
+        )
+        student = self.student if random.random() < OWN_WAY_SHARE else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_gpu):
-            gaps = walk_gaps(self.task, self.teacher, self._shape(), given, unguided, passes)
-        self.kept = [*self.kept[-KEPT_WALKS:], (given, gaps)]
+            gaps = walk_gaps(self.task, self.teacher, student, self._shape(), text, passes)
+        self.kept = [*self.kept[-KEPT_WALKS:], (text.given, gaps)]
         return [self.kept[-1], *random.choices(self.kept, k=REPLAYS)]
 
 
@@ -186,13 +222,13 @@ def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
     }
     passes = compiled_passes() if options.compile else EAGER
     options.out.mkdir(parents=True, exist_ok=True)
-    walks = _Walks(task, teacher, encoder, options)
+    walks = _Walks(task, teacher, student, encoder, options)
     clock = Clock(options, device)
     while clock.tick():
         losses: dict[str, Tensor] = {}
         for given, gaps in walks.next(passes):
             for gap in gaps:
-                expert: Expert = "high" if gap.begin >= task.boundary else "low"
+                expert = expert_at(task, gap.begin)
                 optimizers[expert].param_groups[0]["lr"] = clock.learning_rate
                 with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
                     loss = gap_loss(task, student, gap, given, passes)
@@ -208,10 +244,8 @@ def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
 
 def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, passes: Passes) -> Tensor:
     """Squared error of the student's one step over a gap."""
-    sigma = torch.full((len(gap.latents),), gap.begin, device=gap.latents.device)
-    model = student.at(gap.begin, task.boundary)
-    predicted = predict_velocity(model, gap.latents, sigma, given.text, given.cross_bias, None, passes)
-    return (predicted.float() - gap.velocity).square().mean()
+    model = student.at(expert_at(task, gap.begin))
+    return (_velocity(model, gap.latents, gap.begin, given, passes) - gap.velocity).square().mean()
 
 
 def _save(student: Experts, flats: dict[Expert, FlatParameters], out: Path) -> None:
