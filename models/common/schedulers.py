@@ -47,7 +47,7 @@ class EvenFlowEuler(FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]
 def flow_euler(scheduler: Any) -> Any:
     """Euler steps on the published flow schedule."""
     if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
-        return published(scheduler)
+        return EvenFlowEuler.from_config(scheduler.config)
     schedule = _flow_schedule(scheduler)
     return EvenFlowEuler(num_train_timesteps=schedule["num_train_timesteps"], shift=schedule["flow_shift"])
 

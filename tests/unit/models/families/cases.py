@@ -55,8 +55,17 @@ def _unipc() -> Any:
     )
 
 
+class _Euler(diffusers.FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]
+    """Told its noise levels by hand: WanPipeline itself has no argument for them."""
+
+    def set_timesteps(self, num_inference_steps: int, device: Any = None) -> None:
+        super().set_timesteps(
+            sigmas=[1 - step / num_inference_steps for step in range(num_inference_steps)], device=device
+        )
+
+
 def _euler() -> Any:
-    return diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0)
+    return _Euler(num_train_timesteps=1000, shift=3.0)
 
 
 def _dpm() -> Any:
