@@ -1,10 +1,11 @@
-"""`python -m bench.report`: writes docs/desempenho.md (Portuguese) from the kept results."""
+"""`python -m bench.report`: writes docs/desempenho.md (Portuguese) and its plots from the kept results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.plots import write
 from bench.record import Row, Section
 from bench.targets import TARGETS, Outcome, judge
 
@@ -24,13 +25,16 @@ Dois níveis, escolhidos por pedido (`tier`) ou por implantação (`fleet.tier` 
 
 - **exact** (exato): bfloat16, só mudanças equivalentes dentro do arredondamento do bfloat16: blocos compilados, o
   núcleo de atenção que passa no teste numérico ao iniciar, texto sem preenchimento.
-- **fast** (rápido): além disso, camadas lineares em fp8 (Ada, Hopper) ou int8, com uma escala por linha.
+- **fast** (rápido): além disso, camadas lineares em fp8 (Ada, Hopper) ou int8, com uma escala por linha, e passos que
+  quase nada mudam tomados do passo anterior (`models/speed/step_cache.py`).
 """
 
 
 def main() -> None:
-    DOCUMENT.write_text(document(load(RESULTS)), "utf-8")
-    print(DOCUMENT)
+    sections = load(RESULTS)
+    plots = write(sections)
+    DOCUMENT.write_text(document(sections, [path.name for path in plots]), "utf-8")
+    print(DOCUMENT, *plots)
 
 
 def load(folder: Path) -> list[Section]:
@@ -38,9 +42,11 @@ def load(folder: Path) -> list[Section]:
     return [Section.model_validate_json(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
-def document(sections: Sequence[Section]) -> str:
-    """The whole text."""
-    parts = [_HEAD, _goals([judge(target, sections) for target in TARGETS]), *map(_section, sections), _missing()]
+def document(sections: Sequence[Section], plots: Sequence[str] = ()) -> str:
+    """The whole text; `plots` are names of files in docs/img."""
+    goals = _goals([judge(target, sections) for target in TARGETS])
+    pictures = "\n\n".join(f"![{name.removesuffix('.svg')}](img/{name})" for name in plots)
+    parts = [_HEAD, goals, *([pictures] if pictures else []), *map(_section, sections), _missing()]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 

@@ -12,7 +12,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 if torch.cuda.is_available():
     pytest.skip("on a GPU the benchmark itself is to be run", allow_module_level=True)
 
-from bench import capped, cold, decode, denoise, in_memory, kernels, loading, networks, pipeline
+from bench import capped, cold, decode, denoise, in_memory, kernels, loading, networks, pipeline, plots, report
 from bench.record import Row, Section, table
 from bench.sections import SECTIONS
 from models.estimate.work import LatentGrid
@@ -163,3 +163,19 @@ def test_a_section_is_kept_as_json(tmp_path: Path) -> None:
     section.rows.append(Row(what="a", variant="b", value=1.0, unit="s"))
 
     assert Section.model_validate_json(section.save(tmp_path).read_text("utf-8")) == section
+
+
+def test_the_report_shows_the_tables_and_draws_the_same_plots_twice(tmp_path: Path) -> None:
+    section = Section(name="wan-480p", machine="H100", software="torch", date="2026-11-26", rows=[])
+    section.rows.append(Row(what="a", variant="exact", value=1.0, unit="s", speedup=1.3, of_ceiling=0.9))
+    section.rows.append(Row(what="a", variant="stock", value=1.3, unit="s", speedup=1.0))
+
+    first, second = (plots.write([section], tmp_path / name) for name in ("first", "second"))
+    text = report.document([section], [path.name for path in first])
+
+    assert [path.name for path in first] == ["desempenho-vezes.svg", "desempenho-teto.svg"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert "| a | exact | 1 | s | 0,9 | 1,3 |" in text
+    assert "| Wan A14B 480p81, exato: fração do teto de matmul | ≥ 0,88 | 0,9 | alcançado |" in text
+    assert "![desempenho-teto](img/desempenho-teto.svg)" in text
+    assert not plots.write([Section(name="x", machine="", software="", date="")], tmp_path)

@@ -1,0 +1,70 @@
+"""The plots of docs/desempenho.md, as SVG that is the same byte for byte whenever it is drawn from the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+
+matplotlib.use("svg")
+
+import matplotlib.pyplot as plt
+
+from bench.record import Row, Section
+
+PLOT_DIR = Path(__file__).parents[1] / "docs" / "img"
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "revalida",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+}
+_OURS, _STOCK = "#1565c0", "#9e9e9e"
+
+
+class Plot(NamedTuple):
+    """Horizontal bars of what `value_of` finds in the rows; `line` is the value to be compared with."""
+
+    file: str
+    title: str
+    value_of: Callable[[Row], float | None]
+    line: float = 1.0
+
+
+PLOTS = (
+    Plot(
+        "desempenho-vezes.svg", "Vezes a velocidade do padrão do diffusers, na mesma execução", lambda row: row.speedup
+    ),
+    Plot("desempenho-teto.svg", "Fração do teto da máquina, medido na mesma execução", lambda row: row.of_ceiling),
+)
+
+
+def write(sections: Sequence[Section], plot_dir: Path = PLOT_DIR) -> list[Path]:
+    """Draws every plot that has something to show; returns the files written."""
+    plot_dir.mkdir(parents=True, exist_ok=True)
+    rows = [row for section in sections for row in section.rows]
+    return [plot_dir / plot.file for plot in PLOTS if _draw(plot, rows, plot_dir / plot.file)]
+
+
+def _draw(plot: Plot, rows: Sequence[Row], path: Path) -> bool:
+    bars = [(f"{row.what}: {row.variant}", plot.value_of(row)) for row in rows]
+    shown = [(name, value) for name, value in bars if value is not None][::-1]
+    if not shown:
+        return False
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(9, 1 + 0.22 * len(shown)))
+        colours = [_STOCK if "stock" in name or "from_pretrained" in name else _OURS for name, _ in shown]
+        axes.barh(range(len(shown)), [value for _, value in shown], color=colours)
+        axes.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=7)
+        axes.set_ylim(-0.6, len(shown) - 0.4)
+        axes.axvline(plot.line, color="#c62828", linewidth=1)
+        axes.bar_label(axes.containers[0], fmt="%.2f", fontsize=7, padding=2)  # type: ignore[arg-type]
+        axes.set_title(plot.title, loc="right")
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+    return True
