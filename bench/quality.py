@@ -41,7 +41,7 @@ VARIANTS: dict[str, Acceleration] = {
 }
 CACHES: dict[str, Acceleration] = {
     f"{MANY_STEPS} steps, exact": NONE,
-    **{f"{MANY_STEPS} steps, step cache {value}": Acceleration(step_cache=value) for value in (0.05, THRESHOLD, 0.2)},
+    **{f"{MANY_STEPS} steps, step cache {value}": Acceleration(step_cache=value) for value in (THRESHOLD, 0.1, 0.2)},
 }
 
 

@@ -56,6 +56,7 @@ class Settings:
     clip_frames: int = 5
     learning_rate: float = 2e-3
     prior_weight: float = 0.5
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +123,7 @@ def train(out: Path, settings: Settings, base: Path) -> dict[str, Path]:
         sample=sample,
     )
     watch = Watchers(on_step=_tell, on_phase=_pass_over, on_sample=_pass_over)
-    trainer = registry.load_trainer(MODEL, weights_dir=base, device="cpu")
+    trainer = registry.load_trainer(MODEL, weights_dir=base, device=settings.device)
     return dict(trainer.train(request, directory=out, resume=None, watch=watch).files)
 
 
@@ -135,9 +136,9 @@ def _pass_over(*_: Any) -> None:
     """Phases and samples are for people who wait."""
 
 
-def measure(files: dict[str, Path], count: int, base: Path) -> Figures:
+def measure(files: dict[str, Path], count: int, base: Path, device: str) -> Figures:
     """`count` prompts with the trigger, and `count` held-out ones of the world with the LoRA, without it and before."""
-    pipe = open_pipeline(base, "cpu")
+    pipe = open_pipeline(base, device)
     scenes = scene_prompts(count)
     texts = [prompt.caption.text for prompt in scenes]
     before = _clips(pipe, texts)
@@ -174,7 +175,7 @@ def _asked(count: int) -> list[Appearance]:
 
 
 def _clips(pipe: Any, texts: list[str]) -> list[Frames]:
-    return text_to_video(pipe, texts, frames=FRAMES, batch=4)
+    return text_to_video(pipe, texts, frames=FRAMES, batch=4 if pipe.device.type == "cpu" else 20)
 
 
 def _scale(pipe: Any, scale: float) -> None:
@@ -209,17 +210,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("dist/characters"))
     parser.add_argument("--base", type=Path, default=CHECKPOINTS / MODEL)
     parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--steps", type=int, default=Settings.steps)
+    for name, value in vars(Settings()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     files = {expert: arguments.out / f"lora.{expert}.safetensors" for expert in ("high_noise", "low_noise")}
-    began_s = time.process_time()
+    settings = Settings(**{name: getattr(arguments, name) for name in vars(Settings())})
+    began_s = time.monotonic()
     if arguments.what != "measure":
-        files = train(arguments.out, Settings(steps=arguments.steps), arguments.base)
-        print(f"trained in {time.process_time() - began_s:.0f} processor seconds", flush=True)
+        files = train(arguments.out, settings, arguments.base)
+        print(f"trained in {time.monotonic() - began_s:.0f} s on {settings.device}", flush=True)
     if arguments.what != "train":
-        print(table(measure(files, arguments.count, arguments.base), arguments.count), flush=True)
+        found = measure(files, arguments.count, arguments.base, settings.device)
+        print(table(found, arguments.count), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from diffusers import FirstBlockCacheConfig
 
-THRESHOLD = 0.1
+THRESHOLD = 0.05
 """Relative change of the first block's addition under which a step is not computed. Judged on the trained mini model by
 `make bench-quality`: docs/desempenho.md."""
 
