@@ -358,6 +358,7 @@ export const en = {
     drop: "Drop pictures or one video here",
     kinds: "PNG, JPEG, WebP, MP4, MOV",
     removeFile: "Remove {{name}}",
+    acceptedOf: "{{accepted}} accepted; at least {{least}} are needed",
     fromVideo: "from a video",
     fromImages_one: "from {{count}} picture",
     fromImages_other: "from {{count}} pictures",

@@ -367,6 +367,7 @@ export const pt: Texts<typeof en> = {
     drop: "Solte aqui imagens ou um vídeo",
     kinds: "PNG, JPEG, WebP, MP4, MOV",
     removeFile: "Tirar {{name}}",
+    acceptedOf: "{{accepted}} aceitas; são necessárias ao menos {{least}}",
     fromVideo: "de um vídeo",
     fromImages_one: "de {{count}} imagem",
     fromImages_other: "de {{count}} imagens",

@@ -52,6 +52,9 @@ def test_given_generated_pictures_when_reviewed_then_the_accepted_ones_alone_are
     expect(train).to_be_disabled()
     assert guest.violations() == []
     for number in range(LEAST + 1):
+        expect(card).to_contain_text(f"{number} accepted; at least {LEAST} are needed")
+        if number < LEAST:
+            expect(train).to_be_disabled()
         pictures.nth(number).click()
         expect(pictures.nth(number)).to_be_checked()
     pictures.nth(0).click()

@@ -7,6 +7,9 @@ import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/display";
 import { Checkbox } from "@/components/ui/inputs";
 
+/** Fewer are refused by the API (`MIN_IMAGES` in jobs/character.py). */
+const LEAST_ACCEPTED = 5;
+
 /** The pictures that a description gave: those that are like the character are accepted, and it is learned from them. */
 export const PicturesReview = ({ characterId }: { characterId: string }) => {
   const { t } = useTranslation();
@@ -29,6 +32,7 @@ export const PicturesReview = ({ characterId }: { characterId: string }) => {
   if (pictures.error) return <Problem error={pictures.error} onRetry={() => pictures.refetch()} />;
   if (!pictures.data) return <Skeleton className="h-24" />;
   const ready = pictures.data.data.filter((picture) => picture.ready);
+  const accepted = ready.filter((picture) => picture.review === "accepted").length;
   return (
     <div className="grid gap-3">
       <ul className="grid grid-cols-4 gap-2">
@@ -44,15 +48,19 @@ export const PicturesReview = ({ characterId }: { characterId: string }) => {
           </li>
         ))}
       </ul>
-      <Button
-        look="primary"
-        size="small"
-        className="justify-self-start"
-        disabled={!ready.some((picture) => picture.review === "accepted") || train.isPending}
-        onClick={() => train.mutate()}
-      >
-        {t("characters.train")}
-      </Button>
+      <div className="flex flex-wrap items-center gap-3">
+        <Button
+          look="primary"
+          size="small"
+          disabled={accepted < LEAST_ACCEPTED || train.isPending}
+          onClick={() => train.mutate()}
+        >
+          {t("characters.train")}
+        </Button>
+        <p className="text-sm text-quiet" aria-live="polite">
+          {t("characters.acceptedOf", { accepted, least: LEAST_ACCEPTED })}
+        </p>
+      </div>
     </div>
   );
 };
