@@ -139,7 +139,8 @@ def _quantise(network: torch.nn.Module, base: BasePrecision, dtype: torch.dtype,
 
     linear = [(name, each) for name, each in network.named_modules() if isinstance(each, torch.nn.Linear)]
     for name, layer in linear:
-        weight = torch.randn(layer.weight.shape, dtype=dtype) * 0.02
+        # Drawn where that is quick; the layers quantise what comes from the host.
+        weight = (torch.randn(layer.weight.shape, dtype=dtype, device=device) * 0.02).to("cpu")
         bias = layer.bias is not None
         if base == "nf4":
             made = bnb.nn.Linear4bit(
