@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("svg")
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import ScalarFormatter
 
 from bench.record import Row, Section
 
@@ -28,19 +29,22 @@ _OURS, _STOCK = "#1565c0", "#9e9e9e"
 
 
 class Plot(NamedTuple):
-    """Horizontal bars of what `value_of` finds in the rows; `line` is the value to be compared with."""
+    """Horizontal bars of what `value_of` finds in the rows, beside a line at 1."""
 
     file: str
     title: str
     value_of: Callable[[Row], float | None]
-    line: float = 1.0
+    scale: str
 
 
 PLOTS = (
     Plot(
-        "desempenho-vezes.svg", "Vezes a velocidade do padrão do diffusers, na mesma execução", lambda row: row.speedup
+        "desempenho-vezes.svg",
+        "Vezes a velocidade do padrão do diffusers (cinza), na mesma execução, escala logarítmica",
+        lambda row: row.speedup,
+        "log",
     ),
-    Plot("desempenho-teto.svg", "Fração do teto da máquina, medido na mesma execução", lambda row: row.of_ceiling),
+    Plot("desempenho-teto.svg", "Fração do teto da máquina, na mesma execução", lambda row: row.of_ceiling, "linear"),
 )
 
 
@@ -52,18 +56,20 @@ def write(sections: Sequence[Section], plot_dir: Path = PLOT_DIR) -> list[Path]:
 
 
 def _draw(plot: Plot, rows: Sequence[Row], path: Path) -> bool:
-    bars = [(f"{row.what}: {row.variant}", plot.value_of(row)) for row in rows]
-    shown = [(name, value) for name, value in bars if value is not None][::-1]
+    bars = [(row, plot.value_of(row)) for row in reversed(rows)]
+    shown = [(row, value) for row, value in bars if value is not None]
     if not shown:
         return False
     with matplotlib.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(9, 1 + 0.22 * len(shown)))
-        colours = [_STOCK if "stock" in name or "from_pretrained" in name else _OURS for name, _ in shown]
-        axes.barh(range(len(shown)), [value for _, value in shown], color=colours)
-        axes.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=7)
+        colours = [_STOCK if "stock" in row.variant or row.variant == "from_pretrained" else _OURS for row, _ in shown]
+        drawn = axes.barh(range(len(shown)), [value for _, value in shown], color=colours)
+        axes.set_xscale(plot.scale)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.set_yticks(range(len(shown)), [f"{row.what}: {row.variant}" for row, _ in shown], fontsize=7)
         axes.set_ylim(-0.6, len(shown) - 0.4)
-        axes.axvline(plot.line, color="#c62828", linewidth=1)
-        axes.bar_label(axes.containers[0], fmt="%.2f", fontsize=7, padding=2)  # type: ignore[arg-type]
+        axes.axvline(1.0, color="#c62828", linewidth=1)
+        axes.bar_label(drawn, fmt="%.2f", fontsize=7, padding=2)
         axes.set_title(plot.title, loc="right")
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)

@@ -10,6 +10,10 @@ GIB = 2.0**30
 # Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
 # Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
 _TILED_OUTPUTS = 3.4
+# What convolutions take beside tensors while they decode whole frames. Measured peaks of Wan A14B's VAE at 832x480x81 on
+# an H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB in float32 and 4.7 in bfloat16, where weights and followed
+# tensors are 8.1 and 4.0. Tiles stay below the followed: 2.4 GiB of 2.95.
+_WORKSPACE = 1.17
 # A text encoder's activations are small beside its weights: 512 tokens of 4096 numbers in a few copies.
 TEXT_ACTIVATIONS_GIB = 0.5
 # Blocks on the GPU while streaming: one that computes and one that arrives.
@@ -53,12 +57,13 @@ def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: i
 
 
 def decode_gib(spec: ModelSpec, work: Work, *, tiled: bool) -> float:
-    """Activations and frames of decoding the longest generation."""
-    return max(grid_decode_gib(spec, grid, tiled=tiled) for grid in _grids(spec, work))
+    """Activations, frames and workspace of decoding the longest generation."""
+    tensors = max(grid_decode_gib(spec, grid, tiled=tiled) for grid in _grids(spec, work))
+    return tensors if tiled else tensors * _WORKSPACE
 
 
 def grid_decode_gib(spec: ModelSpec, grid: LatentGrid, *, tiled: bool) -> float:
-    """Activations and frames of decoding one generation, whole or in the tiles of the stock class."""
+    """Tensors of decoding one generation, whole or in the tiles of the stock class."""
     vae = spec.arch.vae
     per_cell = vae.decode_bytes_per_cell + vae.decode_bytes_per_cell_frame * grid.frames
     if not tiled or grid.area <= vae.tile_cells:

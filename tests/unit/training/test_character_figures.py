@@ -61,7 +61,7 @@ def test_given_a_few_steps_when_trained_and_measured_then_both_experts_have_file
     settings = replace(characters.Settings(), steps=2, rank=2, batch_size=1, clip_frames=1, prior_weight=0.0)
 
     files = characters.train(tmp_path, settings, CHECKPOINTS / characters.MODEL)
-    figures = characters.measure(files, 1, CHECKPOINTS / characters.MODEL)
+    figures = characters.measure(files, 1, CHECKPOINTS / characters.MODEL, "cpu")
 
     assert len(list((tmp_path / "pictures").iterdir())) == characters.PICTURES
     assert all(0 <= value <= 1 for value in vars(figures).values())
