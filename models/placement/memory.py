@@ -10,8 +10,8 @@ GIB = 2.0**30
 # Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
 # Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
 _TILED_OUTPUTS = 3.4
-# What convolutions take beside tensors while they decode whole frames. Measured peaks of Wan A14B's VAE at 832x480x81 on
-# an H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB in float32 and 4.7 in bfloat16, where weights and followed
+# What convolutions take beside tensors while they decode whole frames. Measured peaks of Wan A14B's VAE at 832x480x81
+# on an H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB in float32 and 4.7 in bfloat16, where weights and followed
 # tensors are 8.1 and 4.0. Tiles stay below the followed: 2.4 GiB of 2.95.
 _WORKSPACE = 1.17
 # A text encoder's activations are small beside its weights: 512 tokens of 4096 numbers in a few copies.

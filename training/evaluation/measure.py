@@ -110,8 +110,8 @@ def _story_clip(pipe: Any, prompt: StoryPrompt, cuts: tuple[int, ...], frames: i
     return (np.asarray(out.frames[0]) * 255).round().astype(np.uint8)
 
 
-STORY_FRAMES = {2: 49, 3: 49, 4: 81}
-"""Shots -> frames of the stories that are measured."""
+STORY_KINDS = ((2, 49), (3, 49), (4, 49), (4, 81))
+"""Shots and frames of the stories that are measured, as far as the variant admits the frames."""
 
 
 def measure_stories(folder: Path, variant: str, count: int, device: str) -> Rows:
@@ -120,7 +120,10 @@ def measure_stories(folder: Path, variant: str, count: int, device: str) -> Rows
 
     pipe = open_holocine(folder, variant, device)
     rows, every = {}, []
-    for shots, frames in STORY_FRAMES.items():
+    admitted = catalog.get("holocine-mini" if variant == "full" else "holocine-mini-sparse").frame_rule.admits
+    for shots, frames in STORY_KINDS:
+        if not admitted(frames):
+            continue
         cuts = even_cuts(frames, shots)
         verdicts = [
             judge_story(prompt.story, _story_clip(pipe, prompt, cuts, frames, seed), (0, *cuts))
