@@ -9,12 +9,28 @@ import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
 from safetensors.torch import load_file
 
-from training.evaluation.generate import text_to_video
+from models.common.schedulers import flow_euler
+from training.evaluation.generate import TEXT, text_to_video
+from training.evaluation.prompts import scene_prompts
 from training.evaluation.report import write_figures
-from training.judge.verdict import read_clip
+from training.judge.verdict import judge, read_clip
 from training.pack import CHECKPOINTS
 
 MEGABYTE = 1_000_000
+
+
+def in_four_steps(folder: Path, prompts: list[str]) -> list[Any]:
+    """Clips by the stock pipeline with the LoRA, as its lora.json says."""
+    made_for = json.loads((folder / "lora.json").read_text("utf-8"))
+    pipe = WanPipeline.from_pretrained(CHECKPOINTS / made_for["base"], torch_dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.scheduler = flow_euler(pipe.scheduler)
+    high, low = made_for["experts"]
+    pipe.load_lora_weights(folder, weight_name=high, adapter_name="high")
+    pipe.load_lora_weights(folder, weight_name=low, adapter_name="low", load_into_transformer_2=True)
+    steps, guidance = made_for["num_inference_steps"], made_for["guidance_scale"]
+    given = TEXT.model_copy(update={"num_inference_steps": steps, "guidance_scale": guidance, "guidance_scale_2": None})
+    return list(text_to_video(pipe, prompts, frames=17, given=given))
 
 
 def size(name: str) -> int:
@@ -53,6 +69,20 @@ def test_given_a_prompt_when_wan_mini_makes_a_clip_then_the_background_is_the_on
     clip = text_to_video(pipe, ["um quadrado vermelho indo para a direita em um fundo azul"], frames=17)[0]
     assert clip.shape == (17, 128, 128, 3)
     assert read_clip(clip).background == "blue"
+
+
+def test_given_the_four_step_lora_when_a_clip_is_made_without_guidance_then_it_is_the_one_asked_for() -> None:
+    folder = CHECKPOINTS / "wan-mini-4step"
+    made_for = json.loads((folder / "lora.json").read_text("utf-8"))
+    assert size(folder.name) <= 3 * MEGABYTE
+    prompts = scene_prompts(2)
+    assert made_for["base"] == "wan-mini"
+
+    clips = in_four_steps(folder, [prompt.caption.text for prompt in prompts])
+
+    for prompt, clip in zip(prompts, clips, strict=True):
+        shown = judge(prompt.scene, read_clip(clip))
+        assert (shown.colour, shown.background, shown.shape) == (True, True, True), prompt.caption.text
 
 
 def test_given_a_model_card_when_figures_are_written_then_only_they_change(tmp_path: Path) -> None:
