@@ -1,7 +1,7 @@
 """What a job needs before it can run: input image, LoRAs and checkpoint on the local disk, and the model's request."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +23,9 @@ from models.lora_training.request import LoraTrainingRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+Expert = Literal["both", "high_noise", "low_noise"]
 
 
 class InputMissing(Exception):
@@ -86,17 +89,27 @@ class InputFetcher:
         )
 
     def _loras(self, lora: Lora, model: str, directory: Path) -> Iterator[LoraRef]:
-        """The operator's are one file; a character has one for each expert of its model."""
-        if not lora.name.startswith(CHARACTER_PREFIX):
+        """A character has one file for each expert of its model; the operator's LoRAs are one file for all of them, or
+        one for each."""
+        experts: tuple[Expert, ...] = ("high_noise", "low_noise") if catalog.get(model).arch.experts > 1 else ("both",)
+        key_of: Callable[[str, str], str] = s3_keys.lora_of_expert
+        if lora.name.startswith(CHARACTER_PREFIX):
+            key_of = s3_keys.character_lora
+        elif experts == ("both",) or self._exists(s3_keys.lora(lora.name)):
             yield LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)
             return
-        experts: tuple[Literal["both", "high_noise", "low_noise"], ...] = ("both",)
-        if catalog.get(model).arch.experts > 1:
-            experts = ("high_noise", "low_noise")
         for expert in experts:
-            key = s3_keys.character_lora(lora.name, "high_noise" if expert == "both" else expert)
-            path = self._download(key, directory)
+            path = self._download(key_of(lora.name, "high_noise" if expert == "both" else expert), directory)
             yield LoraRef(path=path, scale=lora.scale, name=lora.name, experts=expert)
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+                return False
+            raise
+        return True
 
     def _training(self, plan: TrainingPlan, sample: GenerationRequest, directory: Path) -> LoraTrainingRequest:
         try:

@@ -12,6 +12,7 @@ from jobs.request import MAX_LORAS, Lora, LoraBody, RequestBody
 from jobs.states import State
 from jobs.store import JobStore
 from jobs.training import lora_name
+from models import catalog
 
 _MENTION = re.compile(r"\[character:\s*([^\[\]]{1,200}?)\s*\]")
 _VERSIONED = re.compile(rf"^({CHARACTER_PREFIX}[0-9A-HJKMNP-TV-Z]{{26}})(?:\.v([1-9][0-9]{{0,5}}))?$")
@@ -87,9 +88,16 @@ class LoraShelf:
             version = int(match[2]) if match[2] else None
             found = self._by_name(match[1], version, f"{param}.name", model, owner)
             return Lora(name=found.name, scale=lora.scale)
-        if not aws.exists(self._bucket, s3_keys.lora(name)):
+        if not self._has(name, model):
             raise _no_lora(name, f"{param}.name")
         return Lora(name=name, scale=lora.scale)
+
+    def _has(self, name: str, model: str) -> bool:
+        """The operator's LoRA is there: one file for all experts, or one for each of the model's two."""
+        if aws.exists(self._bucket, s3_keys.lora(name)):
+            return True
+        halves = [s3_keys.lora_of_expert(name, expert) for expert in ("high_noise", "low_noise")]
+        return catalog.get(model).arch.experts > 1 and all(aws.exists(self._bucket, key) for key in halves)
 
     def _by_name(self, name: str, version: int | None, param: str, model: str, owner: str) -> Lora:
         try:

@@ -64,6 +64,11 @@ def lora(name: str) -> str:
     return f"loras/{name}.safetensors"
 
 
+def lora_of_expert(name: str, expert: str) -> str:
+    """One expert's half of an operator's LoRA: those for models of two experts come as two files."""
+    return f"loras/{name}.{expert}.safetensors"
+
+
 def character_lora(name: str, expert: str, layout: Literal["diffusers", "comfyui"] = "diffusers") -> str:
     """What was learned of a character for one expert; `name` is that of its version."""
     return f"loras/{name}.{expert}.{layout}.safetensors"

@@ -192,6 +192,20 @@ def test_given_a_lora_that_is_not_there_then_the_door_says_which(api: Api, cloud
     assert error_of(answer) == (400, "loras[1].name", "lora_not_found")
 
 
+def test_given_a_lora_in_two_halves_then_it_is_for_models_of_two_experts_and_needs_both(api: Api, cloud: Cloud) -> None:
+    asked = {**GOOD, "loras": [{"name": "quick"}]}
+    cloud.put("loras/quick.high_noise.safetensors", b"x")
+    half = api("POST", "/v1/videos", json_body=asked)
+
+    cloud.put("loras/quick.low_noise.safetensors", b"x")
+    whole = api("POST", "/v1/videos", json_body=asked)
+    one_expert = api("POST", "/v1/videos", json_body={**asked, "model": "wan2.2-ti2v-5b"})
+
+    assert error_of(half) == (400, "loras[0].name", "lora_not_found")
+    assert whole.status == 200
+    assert error_of(one_expert) == (400, "loras[0].name", "lora_not_found")
+
+
 def test_given_a_licence_that_forbids_it_then_refused_until_the_operator_acknowledges(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
