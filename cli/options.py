@@ -77,6 +77,9 @@ class Asked(Continued):
     guidance_2: Annotated[
         float | None, _asks("--guidance-2", help="Guidance scale of the second expert.", metavar="X")
     ] = None
+    scheduler: Annotated[
+        str | None, _asks("--scheduler", help="Sampler, one of the model's; 'flow-match-euler' for LoRAs of few steps.")
+    ] = None
     negative: Annotated[str | None, _asks("--negative", help="What to avoid.", metavar="TEXT")] = None
     image: Annotated[
         str | None, _asks("--image", help="Input image: a file, an https URL or an upload's id.", metavar="IMAGE")
@@ -109,6 +112,7 @@ class Asked(Continued):
             fps=self.fps,
             guidance_scale=self.guidance,
             guidance_scale_2=self.guidance_2,
+            scheduler=self.scheduler,
             negative_prompt=self.negative,
             continuity=self.continuity,
             tier=self.tier,

@@ -57,6 +57,7 @@ def _facts(spec: dict[str, Any]) -> Table:
         f"{usd(spec['typical']['cost_usd'])}, by default",
         "prompt": f"up to {spec['max_prompt_chars']:,} characters",
         "shots": f"up to {spec['max_shots']}, {spec['multi_shot']}",
+        "schedulers": ", ".join(spec["schedulers"]),
         "LoRAs": "yes" if spec["supports_lora"] else "no",
         "licence": f"{spec['licence']['name']}, commercial use {spec['licence']['commercial_use']}",
         "": spec["licence"]["note"],

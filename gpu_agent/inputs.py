@@ -151,6 +151,7 @@ def generation_request(job: Job, *, image: Path | None, loras: tuple[LoraRef, ..
         num_inference_steps=asked.num_inference_steps,
         guidance_scale=asked.guidance_scale,
         guidance_scale_2=asked.guidance_scale_2,
+        scheduler=asked.scheduler,
         seed=asked.seed,
         image=image,
         loras=loras,

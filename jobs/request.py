@@ -137,7 +137,8 @@ Metadata = Annotated[
 class RequestBody(_Strict):
     """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed.
 
-    `tier`: `exact` computes in bfloat16 as published, `fast` with quantised weights; left out: the deployment's."""
+    `tier`: `exact` computes in bfloat16 as published, `fast` with quantised weights; left out: the deployment's.
+    `scheduler`: one of the model's; left out: the published one. LoRAs for four steps want `flow-match-euler`."""
 
     model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
@@ -152,6 +153,7 @@ class RequestBody(_Strict):
     num_inference_steps: Annotated[int, Field(gt=0)] | None = None
     guidance_scale: _Guidance | None = None
     guidance_scale_2: _Guidance | None = None
+    scheduler: Annotated[str, Field(min_length=1, max_length=40)] | None = None
     image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
     input_reference: InputReference | None = None
     loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None
@@ -204,6 +206,7 @@ class VideoRequest(BaseModel):
     num_inference_steps: int
     guidance_scale: float
     guidance_scale_2: float | None = None
+    scheduler: str | None = None
     image: str | None = None
     video: SourceVideo | None = None
     loras: tuple[Lora, ...] = ()

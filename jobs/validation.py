@@ -74,6 +74,7 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         num_inference_steps=catalog.check_steps(spec, steps),
         guidance_scale=_guidance(spec, guidance),
         guidance_scale_2=None if guidance_2 is None else _guidance(spec, guidance_2),
+        scheduler=body.scheduler,
         image=image,
         video=video,
         loras=_loras(body),
@@ -100,6 +101,9 @@ def _check_inputs(spec: ModelSpec, body: RequestBody, now: float) -> None:
         raise RequestError(
             f"{spec.id} has one expert only.", param="guidance_scale_2", code="guidance_scale_2_not_supported"
         )
+    if body.scheduler is not None and body.scheduler not in spec.schedulers:
+        message = f"{spec.id} has no scheduler '{shown(body.scheduler)}'. It has: {', '.join(spec.schedulers)}."
+        raise RequestError(message, param="scheduler", code="scheduler_not_supported")
     if body.negative_prompt:
         if not spec.supports_negative_prompt:
             message = f"{spec.id} takes no negative prompt."

@@ -95,6 +95,7 @@ class VideoView(_Shown):
     num_inference_steps: int
     guidance_scale: float
     guidance_scale_2: float | None = None
+    scheduler: str | None = None
     has_image: bool
     loras: tuple[Lora, ...] = ()
     tier: str | None = None
@@ -143,6 +144,7 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         num_inference_steps=request.num_inference_steps,
         guidance_scale=request.guidance_scale,
         guidance_scale_2=request.guidance_scale_2,
+        scheduler=request.scheduler,
         has_image=request.has_image,
         loras=request.loras,
         tier=request.tier,

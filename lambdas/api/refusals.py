@@ -72,6 +72,7 @@ REFUSALS = {
     "prompt_too_long": "The model does not read so long a prompt.",
     "request_in_progress": "The same request is being accepted already; try again.",
     "requests_per_minute_reached": "The key has made its requests of this minute.",
+    "scheduler_not_supported": "The model has no such scheduler.",
     "server_error": "The server had an error.",
     "size_differs": "An extension has the size of its video.",
     "too_few_images": "There are fewer images than a character is learned from.",

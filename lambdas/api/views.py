@@ -109,6 +109,7 @@ class ModelView(_Shown):
     max_prompt_chars: int
     max_prompt_tokens: int
     max_shots: int
+    schedulers: tuple[str, ...]
     supports_lora: bool
     supports_negative_prompt: bool
     multi_shot: str
@@ -196,6 +197,7 @@ def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None, pr
         max_prompt_chars=spec.limits.prompt_chars,
         max_prompt_tokens=spec.limits.prompt_tokens,
         max_shots=spec.limits.shots,
+        schedulers=spec.schedulers,
         supports_lora=spec.supports_lora,
         supports_negative_prompt=spec.supports_negative_prompt,
         multi_shot=spec.multi_shot,

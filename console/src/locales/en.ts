@@ -122,6 +122,8 @@ export const en = {
     negative: "Negative prompt",
     negativeHint: "What is not to be seen",
     guidance: "Guidance scale",
+    scheduler: "Scheduler",
+    asPublished: "As published",
     priority: "Priority",
     priorities: { low: "Low", normal: "Normal", high: "High" },
     codec: "File",

@@ -126,6 +126,8 @@ export const pt: Texts<typeof en> = {
     negative: "Prompt negativo",
     negativeHint: "O que não deve aparecer",
     guidance: "Escala de orientação (guidance)",
+    scheduler: "Amostrador (scheduler)",
+    asPublished: "Como publicado",
     priority: "Prioridade",
     priorities: { low: "Baixa", normal: "Normal", high: "Alta" },
     codec: "Arquivo",

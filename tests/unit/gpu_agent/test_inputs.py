@@ -1,4 +1,4 @@
-"""The LoRAs of a job come to the local disk, each told for which expert it is."""
+"""What a model is asked for: the job's LoRAs on the local disk, each told for which expert it is, and its scheduler."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +49,15 @@ def test_given_a_file_for_each_expert_then_each_gets_its_own(cloud: Cloud, tmp_p
         ("quick.high_noise.safetensors", "high_noise", 0.5),
         ("quick.low_noise.safetensors", "low_noise", 0.5),
     ]
+
+
+def test_given_a_scheduler_then_the_model_is_asked_for_it(cloud: Cloud, tmp_path: Path) -> None:
+    s3 = boto3.client("s3")
+    fetcher = InputFetcher(s3, BUCKET, CheckpointStore(s3, BUCKET, bytes_per_s=1e6), tmp_path)
+
+    assert fetcher.fetch(queued()).request.scheduler is None
+    asked = queued(request=request(scheduler="flow-match-euler"))
+    assert fetcher.fetch(asked).request.scheduler == "flow-match-euler"
 
 
 def test_given_half_of_a_lora_then_the_missing_file_is_named(cloud: Cloud, tmp_path: Path) -> None:

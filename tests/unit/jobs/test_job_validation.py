@@ -92,6 +92,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"guidance_scale": 1e300}, "guidance_scale"),
     ({"guidance_scale": "3"}, "guidance_scale"),
     ({"guidance_scale_2": 300.0}, "guidance_scale_2"),
+    ({"scheduler": "euler-a"}, "scheduler"),
+    ({"scheduler": 4}, "scheduler"),
     ({"negative_prompt": "x" * TOO_LONG}, "negative_prompt"),
     ({"image": "data:image/png;base64,AAAA"}, "image"),
     ({"loras": [{"name": "../../secret"}]}, "loras[0].name"),

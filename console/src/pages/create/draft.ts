@@ -14,6 +14,7 @@ export type Draft = {
   frames: number;
   steps: number;
   guidance: number | null;
+  scheduler: string | null;
   seed: number | null;
   priority: "low" | "normal" | "high";
   codec: Schemas["OutputBody"]["codec"];
@@ -33,6 +34,7 @@ export const EMPTY: Draft = {
   frames: 0,
   steps: 0,
   guidance: null,
+  scheduler: null,
   seed: null,
   priority: "normal",
   codec: "h264",
@@ -61,6 +63,7 @@ export const fitted = (draft: Draft, model: Model): Draft => {
       draft.steps >= model.min_num_inference_steps && draft.steps <= model.max_num_inference_steps
         ? draft.steps
         : model.default_num_inference_steps,
+    scheduler: draft.scheduler !== null && model.schedulers.includes(draft.scheduler) ? draft.scheduler : null,
     characters: model.supports_lora ? draft.characters : [],
     negative: model.supports_negative_prompt ? draft.negative : "",
     continuity: model.multi_shot === "native" ? "cut" : draft.continuity,
@@ -104,6 +107,7 @@ export const bodyOf = (draft: Draft, model: Model): RequestBody | null => {
     continuity: "cut",
     ...(draft.negative.trim() ? { negative_prompt: draft.negative } : {}),
     ...(draft.guidance === null ? {} : { guidance_scale: draft.guidance }),
+    ...(draft.scheduler === null ? {} : { scheduler: draft.scheduler }),
     ...(draft.seed === null ? {} : { seed: draft.seed }),
     ...(draft.characters.length ? { loras: draft.characters.map((name) => ({ name, scale: 1 })) } : {}),
   } satisfies Partial<RequestBody>;

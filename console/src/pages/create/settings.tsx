@@ -184,6 +184,24 @@ const Advanced = ({ draft, model, errorAt, onChange }: Props) => {
             />
           )}
         </Field>
+        {model.schedulers.length > 1 && (
+          <Field label={t("create.scheduler")} error={errorAt("scheduler") ?? null}>
+            {(control) => (
+              <Select
+                {...control}
+                value={draft.scheduler ?? ""}
+                onChange={(event) => onChange({ scheduler: event.target.value || null })}
+              >
+                <option value="">{t("create.asPublished")}</option>
+                {model.schedulers.map((each) => (
+                  <option key={each} value={each}>
+                    {each}
+                  </option>
+                ))}
+              </Select>
+            )}
+          </Field>
+        )}
         <Field label={t("create.priority")}>
           {(control) => (
             <Select

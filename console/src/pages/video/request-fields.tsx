@@ -31,6 +31,7 @@ export const RequestFields = ({ video }: { video: Video }) => {
         <Row name={t("create.guidance")}>
           {[video.guidance_scale, video.guidance_scale_2].filter((each) => each != null).join(" / ")}
         </Row>
+        {video.scheduler && <Row name={t("create.scheduler")}>{video.scheduler}</Row>}
         {video.negative_prompt && <Row name={t("create.negative")}>{video.negative_prompt}</Row>}
         {shots.length > 0 && (
           <Row name={t("create.modes.shots")}>

@@ -15,6 +15,7 @@ export const requestOf = (video: Video): RequestBody => ({
   seed: video.seed,
   metadata: video.metadata,
   ...(video.guidance_scale_2 == null ? {} : { guidance_scale_2: video.guidance_scale_2 }),
+  ...(video.scheduler == null ? {} : { scheduler: video.scheduler }),
   ...(video.negative_prompt ? { negative_prompt: video.negative_prompt } : {}),
   ...(video.tier == null ? {} : { tier: video.tier as NonNullable<RequestBody["tier"]> }),
   ...(video.loras?.length ? { loras: video.loras } : {}),
