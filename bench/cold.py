@@ -85,8 +85,7 @@ def phases(folder: Path, began_s: float) -> list[Phase]:
         nonlocal began_s
         networks.synchronize()
         now_s = time.time()
-        num_bytes = sum(each.numel() * each.element_size() for each in read.parameters()) if read is not None else 0
-        found.append(Phase(name, now_s - began_s, num_bytes))
+        found.append(Phase(name, now_s - began_s, 0 if read is None else networks.num_bytes(read)))
         began_s = time.time()
 
     torch.zeros(1, device=networks.CUDA)

@@ -29,7 +29,7 @@ def from_disk(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
     """Wan TI2V-5B's denoiser (10 GB) onto the GPU, cold: the stock loader, and ours. Three turns of each."""
     with scratch() as folder:
         network = networks.denoiser("wan2.2-ti2v-5b")
-        num_bytes = sum(each.numel() * each.element_size() for each in network.parameters())
+        num_bytes = networks.num_bytes(network)
         network.to("cpu").save_pretrained(folder, max_shard_size="5GB")
         del network
         disk = disk_read_gb_s(folder)
@@ -92,7 +92,7 @@ def switching(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
     """From one model to another, both in host memory: the stock `.to`, and ours."""
     first, second = (networks.denoiser("wan2.2-ti2v-5b").to("cpu") for _ in range(2))
     networks.release()
-    num_bytes = sum(each.numel() * each.element_size() for each in first.parameters())
+    num_bytes = networks.num_bytes(first)
 
     def stock() -> None:
         first.to("cpu")

@@ -119,6 +119,11 @@ def shots(num_frames: int) -> ShotLayout:
     return ShotLayout(shot_of_latent_frame=latent_shot_indices(cuts, num_frames), text=None)
 
 
+def num_bytes(network: torch.nn.Module) -> int:
+    """Of its parameters."""
+    return sum(each.numel() * each.element_size() for each in network.parameters())
+
+
 def release() -> None:
     """Gives freed GPU memory back, so that the next network has all of it."""
     gc.collect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
 
@@ -16,15 +16,7 @@ from matplotlib.ticker import ScalarFormatter
 from bench.record import Row, Section
 
 PLOT_DIR = Path(__file__).parents[1] / "docs" / "img"
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "revalida",
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.constrained_layout.use": True,
-}
+_STYLE = Path(__file__).parents[1] / "knowledge" / "plots.mplstyle"
 _OURS, _STOCK = "#1565c0", "#9e9e9e"
 
 
@@ -60,7 +52,7 @@ def _draw(plot: Plot, rows: Sequence[Row], path: Path) -> bool:
     shown = [(row, value) for row, value in bars if value is not None]
     if not shown:
         return False
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(fname=_STYLE):
         figure, axes = plt.subplots(figsize=(9, 1 + 0.22 * len(shown)))
         colours = [_STOCK if "stock" in row.variant or row.variant == "from_pretrained" else _OURS for row, _ in shown]
         drawn = axes.barh(range(len(shown)), [value for _, value in shown], color=colours)

@@ -92,24 +92,20 @@ class InputFetcher:
         """A character has one file for each expert of its model; the operator's LoRAs are one file for all of them, or
         one for each."""
         experts: tuple[Expert, ...] = ("high_noise", "low_noise") if catalog.get(model).arch.experts > 1 else ("both",)
-        key_of: Callable[[str, str], str] = s3_keys.lora_of_expert
-        if lora.name.startswith(CHARACTER_PREFIX):
-            key_of = s3_keys.character_lora
-        elif experts == ("both",) or self._exists(s3_keys.lora(lora.name)):
-            yield LoraRef(path=self._download(s3_keys.lora(lora.name), directory), scale=lora.scale, name=lora.name)
-            return
+        key_of: Callable[[str, str], str] = s3_keys.character_lora
+        if not lora.name.startswith(CHARACTER_PREFIX):
+            key_of = s3_keys.lora_of_expert
+            try:
+                path = self._download(s3_keys.lora(lora.name), directory)
+            except InputMissing:
+                if experts == ("both",):
+                    raise
+            else:
+                yield LoraRef(path=path, scale=lora.scale, name=lora.name)
+                return
         for expert in experts:
             path = self._download(key_of(lora.name, "high_noise" if expert == "both" else expert), directory)
             yield LoraRef(path=path, scale=lora.scale, name=lora.name, experts=expert)
-
-    def _exists(self, key: str) -> bool:
-        try:
-            self._s3.head_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                return False
-            raise
-        return True
 
     def _training(self, plan: TrainingPlan, sample: GenerationRequest, directory: Path) -> LoraTrainingRequest:
         try:

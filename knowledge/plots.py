@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
@@ -19,15 +18,7 @@ from knowledge.load import ROOT
 
 PLOT_DIR = ROOT / "docs" / "img"
 OWN, OTHER, ENDED, LIMIT = "#1565c0", "#ef6c00", "#9e9e9e", "#c62828"
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "revalida",
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.constrained_layout.use": True,
-}
+_STYLE = Path(__file__).with_name("plots.mplstyle")
 
 
 def cost_per_video(known: Knowledge, axes: Axes) -> None:
@@ -127,7 +118,7 @@ PLOTS: Mapping[str, tuple[Callable[[Knowledge, Axes], None], tuple[float, float]
 def draw(name: str, known: Knowledge, path: Path) -> None:
     """Draw one plot of :data:`PLOTS` into a file."""
     paint, size = PLOTS[name]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(fname=_STYLE):
         figure, axes = plt.subplots(figsize=size)
         paint(known, axes)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})

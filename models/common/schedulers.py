@@ -27,7 +27,8 @@ class EvenFlowEuler(FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]
     """Euler steps from noise levels that are even before the shift, the last step ending at no noise.
 
     The stock class puts its last level next to zero, and spends a step on it: one of the four that a distilled LoRA
-    has. LoRAs for Wan in four steps are made for these levels, 1, 0.9375, 0.8333 and 0.625 at a shift of 5.
+    has. LoRAs for Wan in four steps are made for these levels, 1, 0.9375, 0.8333 and 0.625 at a shift of 5, and
+    HoloCine samples on them (its section 8). WanPipeline cannot pass `sigmas`, so the scheduler knows its levels.
     """
 
     def set_timesteps(

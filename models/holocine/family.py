@@ -9,12 +9,13 @@ from torch import Tensor
 
 from models.common.calls import encode_padded, padded_arguments, shot_arguments
 from models.common.embeddings import Embedding
+from models.common.schedulers import EvenFlowEuler
 from models.common.shots import PlannedShot
 from models.holocine.layout import ShotLayout
 from models.holocine.locate import locate_captions
 from models.holocine.pipeline import HoloCinePipeline
 from models.holocine.prompt import TextRanges
-from models.holocine.scheduler import SHIFT, HoloCineScheduler
+from models.holocine.scheduler import SHIFT
 from models.holocine.sequence import SequenceRequest
 from models.holocine.shots import latent_shot_indices
 from models.interface import GenerationRequest
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     import PIL.Image
 
 
-def holocine_schedule(published: Any) -> HoloCineScheduler:
+def holocine_schedule(published: Any) -> EvenFlowEuler:
     """HoloCine's schedule. The Wan 2.2 base publishes UniPC, which HoloCine does not use; a folder that publishes a
     flow-matching Euler scheduler says its own shift."""
     shift = published.config.shift if isinstance(published, FlowMatchEulerDiscreteScheduler) else SHIFT
-    return HoloCineScheduler(shift=shift, num_train_timesteps=published.config.num_train_timesteps)
+    return EvenFlowEuler(shift=shift, num_train_timesteps=published.config.num_train_timesteps)
 
 
 class HoloCineFamily:

@@ -11,7 +11,7 @@ from models.holocine.layout import ShotLayout
 
 
 class HoloCinePipeline(WanPipeline):  # type: ignore[misc]  # diffusers has no types
-    """`WanPipeline` whose transformers are `HoloCineTransformer3DModel`s and whose scheduler is a `HoloCineScheduler`.
+    """`WanPipeline` whose transformers are `HoloCineTransformer3DModel`s and whose scheduler is an `EvenFlowEuler`.
 
     The window follows the pass that the stock loop names (`cond`, `uncond`), the shots hold for both; with a guidance
     scale of 1 there is no negative pass, and the window stays.

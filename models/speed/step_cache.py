@@ -17,7 +17,7 @@ THRESHOLD = 0.05
 `make bench-quality`: docs/desempenho.md."""
 
 # Mochi's two guidance passes go through it row by row under one name: each would be told what the other added.
-# HoloCine's and Mochi's numbers were never judged; of the others each pass has its own context in the stock pipeline.
+# HoloCine's blocks were never tried. In the stock pipelines of the others each pass has a context of its own.
 CACHED = frozenset(
     {
         "WanTransformer3DModel",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from models import catalog
-from models.common.schedulers import flow_euler
+from models.common.schedulers import EvenFlowEuler, flow_euler
 from training.evaluation.generate import TEXT, Frames, image_to_video, psnr_db, text_to_video, to_tensor
 from training.evaluation.pipelines import open_pipeline
 from training.evaluation.prompts import ScenePrompt, StoryPrompt, scene_prompts, story_prompts
@@ -144,7 +144,6 @@ def open_holocine(folder: Path, variant: str, device: str) -> Any:
 
     from models.holocine.checkpoint import load_expert
     from models.holocine.pipeline import HoloCinePipeline
-    from models.holocine.scheduler import HoloCineScheduler
     from training.captions.tokenizer import load_tokenizer
     from training.trainers.tasks import TASKS
 
@@ -163,7 +162,7 @@ def open_holocine(folder: Path, variant: str, device: str) -> Any:
         tokenizer=load_tokenizer(folder / "tokenizer"),
         text_encoder=UMT5EncoderModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
         vae=AutoencoderKLWan.from_pretrained(folder / "vae", torch_dtype=torch.float32),
-        scheduler=HoloCineScheduler(shift=task.shift),
+        scheduler=EvenFlowEuler(shift=task.shift),
         transformer=experts[0],
         transformer_2=experts[1],
         boundary_ratio=task.boundary,

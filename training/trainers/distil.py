@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import UMT5EncoderModel
 
+from models import catalog
 from models.common.schedulers import EvenFlowEuler
 from training.data.pool import Batch
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
@@ -33,8 +34,12 @@ STEPS = 4
 SUBSTEPS = 3
 """Teacher steps, of the midpoint method, within one step of the student."""
 
-GUIDANCE: dict[Expert, float] = {"high": 2.5, "low": 1.5}
-"""The teacher's, as in the catalog's defaults."""
+_DEFAULT = catalog.get("wan-mini").default
+GUIDANCE: dict[Expert, float] = {
+    "high": _DEFAULT.guidance_scale,
+    "low": _DEFAULT.guidance_scale_2 or _DEFAULT.guidance_scale,
+}
+"""The teacher's: the catalog's defaults."""
 
 OWN_WAY_SHARE = 0.5
 """Share of walks that go on from where the student's own step ends, so that it learns to mend what it does wrong."""

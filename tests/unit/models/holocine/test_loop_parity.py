@@ -8,10 +8,10 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
+from models.common.schedulers import EvenFlowEuler
 from models.holocine.checkpoint import load_expert
 from models.holocine.layout import ShotLayout
 from models.holocine.pipeline import HoloCinePipeline
-from models.holocine.scheduler import HoloCineScheduler
 from models.holocine.shots import latent_shot_indices
 from tests.unit.models.holocine.goldens import (
     GOLDENS,
@@ -35,7 +35,7 @@ def golden_pipeline(case: str) -> HoloCinePipeline:
         tokenizer=None,
         text_encoder=None,
         vae=AutoencoderKLWan(base_dim=4, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1),
-        scheduler=HoloCineScheduler(shift=config["sigma_shift"]),
+        scheduler=EvenFlowEuler(shift=config["sigma_shift"]),
         transformer=expert("weights_high"),
         transformer_2=expert("weights_low"),
         boundary_ratio=config["switch_boundary"],

@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 
+from models.common.schedulers import EvenFlowEuler
 from models.holocine.errors import HoloCineError, PromptError, ShotError
 from models.holocine.layout import ShotLayout
 from models.holocine.prompt import (
@@ -18,7 +19,7 @@ from models.holocine.prompt import (
     text_ranges,
     token_shot_ids,
 )
-from models.holocine.scheduler import BOUNDARY_RATIO, HoloCineScheduler
+from models.holocine.scheduler import BOUNDARY_RATIO
 from models.holocine.shots import (
     ShotSequence,
     cuts_of_shot_lengths,
@@ -112,7 +113,7 @@ def test_given_golden_cut_lists_when_mapped_then_each_latent_frame_has_its_shot(
 def test_given_golden_steps_when_scheduled_then_sigmas_timesteps_and_experts_are_the_golden_ones(
     case: dict[str, Any],
 ) -> None:
-    scheduler = HoloCineScheduler(shift=case["shift"])
+    scheduler = EvenFlowEuler(shift=case["shift"])
     scheduler.set_timesteps(case["num_inference_steps"])
     torch.testing.assert_close(scheduler.sigmas[:-1], torch.tensor(case["sigmas"]), rtol=0, atol=1e-6)
     assert scheduler.sigmas[-1] == 0
