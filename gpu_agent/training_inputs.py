@@ -79,6 +79,7 @@ def training_request(
         batch_size=settings.batch_size,
         caption_dropout=settings.caption_dropout,
         clip_frames=settings.clip_frames,
+        camera_moves=settings.camera_moves,
         prior_weight=settings.prior_weight,
         prior_captions=settings.prior_prompts,
         base=placed.base,

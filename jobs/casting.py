@@ -92,11 +92,13 @@ class Casting:
         """The record of a new character, whose jobs and material are there already: a refused one leaves neither."""
         spec = self._trainable(self.default_model if body.model is None else body.model)
         now = self.now()
+        trigger = body.trigger or default_trigger(body.name)
+        settings_of(body.training, spec, trigger=trigger, seed=0)  # what is wrong is said before pictures are drawn
         character = Character(
             id=new_character_id(),
             owner=owner,
             name=body.name,
-            trigger=body.trigger or default_trigger(body.name),
+            trigger=trigger,
             model=spec.id,
             created_at=now,
             updated_at=now,
@@ -203,7 +205,7 @@ class Casting:
         if not spec.supports_lora:
             message = f"{spec.id} takes no LoRAs, and so no characters."
             raise RequestError(message, param="model", code="loras_not_supported")
-        if not spec.trains_loras:
+        if spec.training is None:
             message = f"Characters cannot be trained for {spec.id}."
             raise RequestError(message, param="model", code="training_not_supported")
         return spec

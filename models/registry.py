@@ -59,7 +59,7 @@ def load_trainer(model_id: str, *, weights_dir: Path | None = None, device: str 
     import json
 
     spec = catalog.get(model_id)
-    if not spec.trains_loras:
+    if spec.training is None:
         raise UnsupportedRequest(f"LoRAs for {spec.id} cannot be trained here", param="model")
     from models.lora_training.trainer import LoraTrainer
 

@@ -7,6 +7,7 @@ twelve drawn pictures, as the fleet does, and measures the videos made with it b
 """
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ import numpy as np
 import PIL.Image
 import torch
 
-from models import registry
+from models import catalog, registry
+from models.catalog.training import TrainingDefaults
 from models.interface import GenerationRequest
+from models.lora_training.camera import CAMERA
 from models.lora_training.request import LoraTrainingRequest, Reference, TrainingStep, Watchers
 from training.evaluation.generate import Frames, text_to_video
 from training.evaluation.pipelines import open_pipeline
@@ -26,11 +29,12 @@ from training.evaluation.prompts import scene_prompts
 from training.judge.character import Sighting, look_for
 from training.judge.verdict import judge, read_clip
 from training.pack import CHECKPOINTS
-from training.world.character import BACKGROUNDS, Appearance, draw_character, random_appearances
+from training.world.character import BACKGROUNDS, Appearance, draw_portraits, random_appearances
 
 MODEL = "wan-mini"
 TRIGGER = "zxpenta"
 PICTURES = 12
+PICTURE_SIDE = 256
 SIDE = 128
 FRAMES = 17
 # What the world calls a motion -> how a prompt asks for it. A pentagon has no track for a spin that the judge can read.
@@ -46,17 +50,8 @@ MOTIONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the training is run with; the rest are the defaults of small models (`jobs.training`)."""
-
-    steps: int = 600
-    rank: int = 32
-    batch_size: int = 2
-    clip_frames: int = 5
-    learning_rate: float = 2e-3
-    prior_weight: float = 0.5
-    device: str = "cpu"
+# What the command line can set of it.
+ASKED = ("steps", "rank", "learning_rate", "batch_size", "clip_frames", "camera_moves", "prior_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,25 +68,38 @@ class Figures:
 
 
 def caption(appearance: Appearance) -> str:
-    """What a picture shows, in the world's words and the trigger."""
+    """How a prompt asks for a clip, in the world's words and the trigger."""
+    return _caption(appearance, MOTIONS[appearance.motion])
+
+
+def _caption(appearance: Appearance, motion: str) -> str:
     kind = "gradient background" if appearance.gradient else "background"
-    return f"a {TRIGGER} {MOTIONS[appearance.motion]} on a {appearance.background} {kind}"
+    return f"a {TRIGGER} {motion} on a {appearance.background} {kind}"
 
 
 def references(folder: Path) -> tuple[Reference, ...]:
-    """Twelve drawn pictures of the character, still, on several backgrounds, with captions."""
+    """Twelve drawn pictures of the character on several backgrounds, with captions."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = random_appearances(PICTURES, ("still",), np.random.default_rng(0))
     found = []
-    for index, (appearance, clip) in enumerate(zip(shown, draw_character(shown, 5, SIDE, SIDE, seed=2), strict=True)):
+    for index, (appearance, picture) in enumerate(zip(shown, draw_portraits(shown, PICTURE_SIDE, seed=2), strict=True)):
         path = folder / f"{index:02d}.png"
-        PIL.Image.fromarray(clip[0]).save(path)
-        found.append(Reference(path=path, caption=caption(appearance)))
+        PIL.Image.fromarray(picture).save(path)
+        found.append(Reference(path=path, caption=_caption(appearance, CAMERA)))
     return tuple(found)
 
 
-def train(out: Path, settings: Settings, base: Path) -> dict[str, Path]:
+def settings(**asked: Any) -> TrainingDefaults:
+    """What the fleet trains this model with, but for what is `asked`."""
+    known = catalog.get(MODEL).training
+    assert known is not None
+    given = {name: value for name, value in asked.items() if value is not None}
+    return TrainingDefaults.model_validate(known.model_dump() | given)
+
+
+def train(out: Path, using: TrainingDefaults, base: Path, device: str) -> dict[str, Path]:
     """Train as the worker does. Returns the files by expert."""
+    default = catalog.get(MODEL).default
     sample = GenerationRequest(
         model=MODEL,
         prompt=f"a {TRIGGER} moving right on a blue background",
@@ -99,8 +107,8 @@ def train(out: Path, settings: Settings, base: Path) -> dict[str, Path]:
         height=SIDE,
         num_frames=FRAMES,
         fps=16,
-        num_inference_steps=8,
-        guidance_scale=3.0,
+        num_inference_steps=default.num_inference_steps,
+        guidance_scale=default.guidance_scale,
         seed=1,
     )
     request = LoraTrainingRequest(
@@ -109,21 +117,21 @@ def train(out: Path, settings: Settings, base: Path) -> dict[str, Path]:
         trigger=TRIGGER,
         width=SIDE,
         height=SIDE,
-        steps=settings.steps,
-        rank=settings.rank,
-        alpha=float(settings.rank),
-        learning_rate=settings.learning_rate,
-        batch_size=settings.batch_size,
-        caption_dropout=0.0,
-        clip_frames=settings.clip_frames,
-        prior_weight=settings.prior_weight,
-        # Captions of the world that no measured prompt repeats.
-        prior_captions=tuple(prompt.caption.text for prompt in scene_prompts(300)[200:260]),
+        steps=using.steps,
+        rank=using.rank,
+        alpha=float(using.rank),
+        learning_rate=using.learning_rate,
+        batch_size=using.batch_size,
+        caption_dropout=using.caption_dropout,
+        clip_frames=using.clip_frames,
+        camera_moves=dict(using.camera_moves),
+        prior_weight=using.prior_weight,
+        prior_captions=using.prior_prompts,
         seed=0,
         sample=sample,
     )
     watch = Watchers(on_step=_tell, on_phase=_pass_over, on_sample=_pass_over)
-    trainer = registry.load_trainer(MODEL, weights_dir=base, device=settings.device)
+    trainer = registry.load_trainer(MODEL, weights_dir=base, device=device)
     return dict(trainer.train(request, directory=out, resume=None, watch=watch).files)
 
 
@@ -210,19 +218,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("dist/characters"))
     parser.add_argument("--base", type=Path, default=CHECKPOINTS / MODEL)
     parser.add_argument("--count", type=int, default=40)
-    for name, value in vars(Settings()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    for name in ASKED:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=json.loads, help="the catalog's unless given")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     files = {expert: arguments.out / f"lora.{expert}.safetensors" for expert in ("high_noise", "low_noise")}
-    settings = Settings(**{name: getattr(arguments, name) for name in vars(Settings())})
     began_s = time.monotonic()
     if arguments.what != "measure":
-        files = train(arguments.out, settings, arguments.base)
-        print(f"trained in {time.monotonic() - began_s:.0f} s on {settings.device}", flush=True)
+        using = settings(**{name: getattr(arguments, name) for name in ASKED})
+        files = train(arguments.out, using, arguments.base, arguments.device)
+        print(f"trained in {time.monotonic() - began_s:.0f} s on {arguments.device}", flush=True)
     if arguments.what != "train":
-        found = measure(files, arguments.count, arguments.base, settings.device)
+        found = measure(files, arguments.count, arguments.base, arguments.device)
         print(table(found, arguments.count), flush=True)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from models.catalog.arch import ArchSpec
 from models.catalog.record import Record
+from models.catalog.training import TrainingDefaults
 
 Task = Literal["text-to-video", "image-to-video", "multi-shot"]
 MultiShot = Literal["native", "per-shot"]
@@ -171,9 +172,9 @@ class ModelSpec(Record):
     ``family`` names the package that runs it; ``family_module`` is that package's import path, ``models.<family>``
     unless the entry says otherwise. ``fps`` is the rate the model was trained at, in frames a second. ``embedded``
     models ship their weights in ``models/checkpoints``. ``continued_by`` names the model that goes on from a frame of
-    this one's videos, where that is another one: see ``continuing_model``. ``trains_loras``: LoRAs can be trained for
-    it (its package has a module ``training``). ``cpu_kernels``: ``stock`` gives the stock pipeline's bits on a CPU;
-    ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
+    this one's videos, where that is another one: see ``continuing_model``. ``training``: how LoRAs are trained for it
+    (by its package's module ``training``); None where they cannot be. ``cpu_kernels``: ``stock`` gives the stock
+    pipeline's bits on a CPU; ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -188,7 +189,7 @@ class ModelSpec(Record):
     default: Defaults
     limits: Limits
     supports_lora: bool
-    trains_loras: bool = False
+    training: TrainingDefaults | None = None
     supports_negative_prompt: bool = True
     multi_shot: MultiShot = "per-shot"
     schedulers: tuple[str, ...] = ("default",)

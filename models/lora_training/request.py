@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from models.catalog.training import CameraMove
 from models.interface import Checkpoint, GenerationRequest, Phase
 
 BasePrecision = Literal["full", "int8", "nf4"]
@@ -27,7 +28,8 @@ class LoraTrainingRequest:
 
     `width` x `height` give the pixels an image is scaled to, whatever its shape. `steps` counts optimiser steps; a
     model of two experts trains them in turn. `alpha` scales the LoRA by alpha / rank. `caption_dropout` is the share of
-    examples that are shown without their caption. `clip_frames`: for how many frames an image is held, 1 for a picture.
+    examples that are shown without their caption. `clip_frames`: for how many frames an image is held, 1 for a picture;
+    `camera_moves`: the moves with which each image is filmed for those, and the words that its caption gets for each.
     `prior_weight` weighs the loss that holds the network to the base's
     own predictions on `prior_captions`, which do not name the trigger. `base` and `optimizer` say what the frozen
     weights and the optimiser's moments are kept in. `sample`: what is generated every `sample_every` steps.
@@ -45,6 +47,7 @@ class LoraTrainingRequest:
     batch_size: int
     caption_dropout: float
     clip_frames: int = 1
+    camera_moves: Mapping[CameraMove, str] = field(default_factory=dict)
     prior_weight: float = 0.0
     prior_captions: tuple[str, ...] = ()
     base: BasePrecision = "full"

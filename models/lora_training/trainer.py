@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 
@@ -17,6 +18,7 @@ from models.common.embeddings import Embedding
 from models.interface import Checkpoint
 from models.lora_training.base import Base
 from models.lora_training.buckets import bucket_of
+from models.lora_training.camera import Take, filmed, takes
 from models.lora_training.examples import Example, fitted_pixels, open_upright
 from models.lora_training.family import TrainingFamily
 from models.lora_training.identity import fields_of
@@ -69,7 +71,7 @@ class LoraTrainer:
 
     def _encode_texts(self, request: LoraTrainingRequest) -> dict[str, Embedding]:
         """Every text that training or a sample needs, on the CPU; the empty one stands for a dropped caption."""
-        captions = {reference.caption for reference in request.references}
+        captions = {take.caption for take in takes(request)}
         texts = {"", request.sample.prompt, request.sample.negative_prompt, *captions, *request.prior_captions}
         pipe = self._base.text()
         with torch.no_grad():
@@ -80,16 +82,20 @@ class LoraTrainer:
         return kept
 
     def _encode_images(self, request: LoraTrainingRequest, pipe: Any) -> list[Example]:
-        multiple_of, examples = self._step_of_sides(), []
-        for reference in request.references:
-            image = open_upright(reference.path)
-            pixels = request.width * request.height
-            size = bucket_of(image.width, image.height, pixels=pixels, multiple_of=multiple_of)
-            held = fitted_pixels(image, size, frames=request.clip_frames)
-            with torch.no_grad():
-                latents = self._family.latents(pipe, held).to("cpu", torch.float32)
-            examples.append(Example(latents, reference.caption, size))
-        return examples
+        rng = np.random.default_rng(request.seed)
+        return [self._encode_take(request, take, pipe, rng) for take in takes(request)]
+
+    def _encode_take(self, request: LoraTrainingRequest, take: Take, pipe: Any, rng: np.random.Generator) -> Example:
+        image, frames = open_upright(take.path), request.clip_frames
+        pixels = request.width * request.height
+        size = bucket_of(image.width, image.height, pixels=pixels, multiple_of=self._step_of_sides())
+        if take.move is None:
+            shown = fitted_pixels(image, size, frames=frames)
+        else:
+            shown = filmed(image, size, take.move, frames=frames, rng=rng)
+        with torch.no_grad():
+            latents = self._family.latents(pipe, shown).to("cpu", torch.float32)
+        return Example(latents, take.caption, size)
 
     def _step_of_sides(self) -> int:
         """Pixels that sides are whole multiples of: what the model's own size rule says, or its VAE's factor twice."""

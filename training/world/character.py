@@ -30,6 +30,13 @@ RADIUS_SHARE: Final = (0.14, 0.17)
 """Nominal radius over the frame's shorter side: a little larger than the world's, so that four quadrants show."""
 
 
+PORTRAIT_RADIUS_SHARE: Final = (0.09, 0.12)
+"""The same in a picture, which shows more of what is around."""
+
+PORTRAIT_OFFSET_SHARE: Final = 0.08
+"""How far from the middle of a picture the character is at most, over the picture's side."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Appearance:
     """One clip of the character: what it does, on which background."""
@@ -41,10 +48,11 @@ class Appearance:
 
 def random_appearances(count: int, motions: Sequence[str], rng: np.random.Generator) -> list[Appearance]:
     """`count` appearances; motions and backgrounds come round in turn, so that none is missing."""
+    backgrounds = [str(name) for _ in range(-(-count // len(BACKGROUNDS))) for name in rng.permutation(BACKGROUNDS)]
     return [
         Appearance(
             motion=motions[index % len(motions)],
-            background=BACKGROUNDS[int(rng.integers(len(BACKGROUNDS)))],
+            background=backgrounds[index],
             gradient=bool(rng.random() < GRADIENT_SHARE),
         )
         for index in range(count)
@@ -54,12 +62,26 @@ def random_appearances(count: int, motions: Sequence[str], rng: np.random.Genera
 def draw_character(clips: Sequence[Appearance], frames: int, height: int, width: int, seed: int) -> np.ndarray:
     """The clips as uint8 frames, [B, F, H, W, 3]."""
     rng = np.random.default_rng(seed)
-    return to_frames(torch.stack([_clip(clip, frames, height, width, rng) for clip in clips]))
+    tracks = [_track(clip.motion, frames, height, width, rng) for clip in clips]
+    return to_frames(torch.stack([_clip(*each, height, width) for each in zip(clips, tracks, strict=True)]))
 
 
-def _clip(clip: Appearance, frames: int, height: int, width: int, rng: np.random.Generator) -> Tensor:
+def draw_portraits(shown: Sequence[Appearance], side: int, seed: int) -> np.ndarray:
+    """Square pictures of the character near the middle, uint8 [B, H, W, 3]. What it does does not show in a picture."""
+    rng = np.random.default_rng(seed)
+    tracks = [_portrait_track(side, rng) for _ in shown]
+    return to_frames(torch.stack([_clip(*each, side, side) for each in zip(shown, tracks, strict=True)]))[:, 0]
+
+
+def _portrait_track(side: int, rng: np.random.Generator) -> Track:
+    centre = side * (0.5 + rng.uniform(-PORTRAIT_OFFSET_SHARE, PORTRAIT_OFFSET_SHARE, (2, 1)))
+    x, y = centre.astype(np.float32)
+    radius = np.array([rng.uniform(*PORTRAIT_RADIUS_SHARE) * side], dtype=np.float32)
+    return Track(x=x, y=y, radius=radius, angle=np.zeros(1, dtype=np.float32))
+
+
+def _clip(clip: Appearance, track: Track, height: int, width: int) -> Tensor:
     """[3, F, H, W] in -1..1."""
-    track = _track(clip.motion, frames, height, width, rng)
     motion = torch.from_numpy(np.stack([track.x, track.y, track.radius * OUTER_RADIUS, track.angle], axis=-1))
     form = torch.tensor([[float(VERTICES), INNER_RATIO]])
     alpha = coverage(motion[None].float(), form, height, width)[0]

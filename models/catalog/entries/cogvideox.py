@@ -7,6 +7,7 @@ from models.catalog.arch import ArchSpec, ConvCost, JointDenoiser, VaeArch
 from models.catalog.licences import COGVIDEOX
 from models.catalog.parts import pipeline_files, t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
+from models.catalog.training import TrainingDefaults
 
 _SIZE = Size(width=720, height=480)
 
@@ -51,7 +52,7 @@ _T2V = ModelSpec(
     default=Defaults(size=_SIZE, num_frames=49, num_inference_steps=50, guidance_scale=6.0),
     limits=Limits(num_inference_steps=100, prompt_chars=1300, prompt_tokens=226, shots=20),
     supports_lora=True,
-    trains_loras=True,
+    training=TrainingDefaults(),
     schedulers=("cogvideox-dpm", "cogvideox-ddim"),
     arch=_ARCH,
     weights=WeightsSpec(
@@ -72,7 +73,7 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="cogvideox-5b-i2v",
     title="CogVideoX-5B-I2V",
-    trains_loras=False,
+    training=None,
     # The image's latents are 16 more input channels; this variant learned its positions (65.5 M parameters).
     arch=_ARCH.model_copy(
         update={"denoiser": _DENOISER.model_copy(update={"in_channels": 32, "parameters": 5_570_479_680})}

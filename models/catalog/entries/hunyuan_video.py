@@ -4,6 +4,7 @@ from models.catalog.arch import ArchSpec, ConvCost, DualStreamDenoiser, TextEnco
 from models.catalog.licences import TENCENT_HUNYUAN_COMMUNITY
 from models.catalog.parts import pipeline_files
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+from models.catalog.training import TrainingDefaults
 
 _NETWORKS = ("text_encoder", "text_encoder_2", "transformer", "vae")
 _TOKENIZERS = ("tokenizer", "tokenizer_2")
@@ -89,7 +90,7 @@ _T2V = ModelSpec(
     default=Defaults(size=Size(width=960, height=544), num_frames=129, num_inference_steps=50, guidance_scale=6.0),
     limits=Limits(num_inference_steps=100, prompt_chars=1500, prompt_tokens=256, shots=20),
     supports_lora=True,
-    trains_loras=True,
+    training=TrainingDefaults(),
     supports_negative_prompt=False,
     schedulers=("flow-match-euler",),
     arch=_ARCH,
@@ -111,7 +112,7 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="hunyuan-video-i2v",
     title="HunyuanVideo-I2V 13B",
-    trains_loras=False,
+    training=None,
     # LLaVA reads the image as 576 tokens; one in four goes on to the denoiser.
     arch=_ARCH.model_copy(
         update={

@@ -4,6 +4,7 @@ from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, VaeA
 from models.catalog.licences import LTX_VIDEO_09
 from models.catalog.parts import pipeline_files, t5_xxl
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+from models.catalog.training import TrainingDefaults
 
 _ARCH = ArchSpec(
     text=(t5_xxl(tokens=128),),
@@ -55,7 +56,7 @@ MODELS = (
         default=Defaults(size=Size(width=704, height=512), num_frames=161, num_inference_steps=50, guidance_scale=3.0),
         limits=Limits(num_inference_steps=100, prompt_chars=800, prompt_tokens=128, shots=20),
         supports_lora=True,
-        trains_loras=True,
+        training=TrainingDefaults(),
         schedulers=("flow-match-euler",),
         arch=_ARCH,
         weights=WeightsSpec(

@@ -3,6 +3,7 @@
 from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, TextEncoderArch, VaeArch
 from models.catalog.licences import PROJECT
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
+from models.catalog.training import TrainingDefaults
 
 _SIZES = (Size(width=128, height=128), Size(width=96, height=160), Size(width=160, height=96))
 _FRAMES = FrameRule(step=4, offset=1, min=17, max=49)
@@ -69,6 +70,42 @@ def _shipped(model_id: str) -> WeightsSpec:
     return WeightsSpec(sources=(source,), gib=0.03)
 
 
+# `python -m training.characters` measures what these make of a character (docs/characters.md).
+_TRAINING = TrainingDefaults(
+    steps=1_600,
+    rank=32,
+    learning_rate=2e-3,
+    batch_size=6,
+    caption_dropout=0.0,
+    clip_frames=9,
+    # Its world's words for what a picture does in front of the camera.
+    camera_moves=(
+        ("still", "staying still"),
+        ("pan_left", "moving right"),
+        ("pan_right", "moving left"),
+        ("tilt_up", "moving down"),
+        ("tilt_down", "moving up"),
+        ("zoom_in", "growing"),
+        ("zoom_out", "shrinking"),
+        ("bob", "bouncing"),
+    ),
+    prior_weight=0.25,
+    prior_prompts=(
+        "a purple star turning around itself on a red background",
+        "an orange circle sliding diagonally on a solid blue background",
+        "a white square spinning on a gradient black background",
+        "a red star moving in circles over a purple background",
+        "a yellow star moving to the right and a white square becoming smaller on an orange background",
+        "a green triangle moving up over a yellow background",
+        "a blue circle staying still in front of a green background",
+        "a black triangle bouncing on a white background",
+        "um quadrado roxo crescendo em um fundo preto",
+        "uma estrela azul caindo sobre um fundo branco em degrade",
+        "um triangulo laranja indo para a esquerda, fundo amarelo",
+        "um circulo vermelho parado e uma estrela verde quicando num fundo azul",
+    ),
+)
+
 _WAN_MINI = ModelSpec(
     id="wan-mini",
     family="wan",
@@ -81,7 +118,7 @@ _WAN_MINI = ModelSpec(
     default=_DEFAULT,
     limits=_LIMITS,
     supports_lora=True,
-    trains_loras=True,
+    training=_TRAINING,
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=_ARCH,
     weights=_shipped("wan-mini"),
@@ -93,7 +130,7 @@ _WAN_MINI = ModelSpec(
 _WAN_MINI_I2V = _WAN_MINI.variant(
     id="wan-mini-i2v",
     title="Wan mini, image to video",
-    trains_loras=False,
+    training=None,
     arch=_ARCH.model_copy(
         update={
             "denoiser": _SMALLER_DENOISER.model_copy(update={"in_channels": 36, "parameters": 3_978_880}),

@@ -7,6 +7,7 @@ from models.catalog.arch import ArchSpec, CrossAttentionDenoiser
 from models.catalog.licences import APACHE_2
 from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE, pipeline_files
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+from models.catalog.training import TrainingDefaults
 
 _BOTH_EXPERTS = pipeline_files(networks=("text_encoder", "transformer", "transformer_2", "vae"))
 
@@ -62,7 +63,7 @@ _T2V = ModelSpec(
     ),
     limits=_LIMITS,
     supports_lora=True,
-    trains_loras=True,
+    training=TrainingDefaults(),
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=A14B_ARCH,
     # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
@@ -73,7 +74,7 @@ _T2V = ModelSpec(
 _I2V = _T2V.variant(
     id="wan2.2-i2v-a14b",
     title="Wan 2.2 I2V-A14B",
-    trains_loras=False,
+    training=None,
     # 16 latent channels, 16 of the encoded image and 4 of its mask.
     arch=ArchSpec(
         text=(UMT5_XXL,),
@@ -123,7 +124,7 @@ _TI2V = ModelSpec(
     ),
     limits=_LIMITS,
     supports_lora=True,
-    trains_loras=True,
+    training=TrainingDefaults(),
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     arch=ArchSpec(
         text=(UMT5_XXL,),

@@ -58,9 +58,9 @@ def test_given_noise_like_a_models_when_looked_for_then_the_character_is_still_s
 def test_given_a_few_steps_when_trained_and_measured_then_both_experts_have_files_and_every_figure_is_a_share(
     tmp_path: Path,
 ) -> None:
-    settings = replace(characters.Settings(), steps=2, rank=2, batch_size=1, clip_frames=1, prior_weight=0.0)
+    using = characters.settings(steps=2, rank=2, batch_size=1, clip_frames=5)
 
-    files = characters.train(tmp_path, settings, CHECKPOINTS / characters.MODEL)
+    files = characters.train(tmp_path, using, CHECKPOINTS / characters.MODEL, "cpu")
     figures = characters.measure(files, 1, CHECKPOINTS / characters.MODEL, "cpu")
 
     assert len(list((tmp_path / "pictures").iterdir())) == characters.PICTURES

@@ -49,12 +49,18 @@ def test_given_a_family_when_trained_then_the_stock_pipeline_loads_what_it_wrote
         assert moved, "nothing was learned"
 
 
-@pytest.mark.parametrize(("name", "stops"), [("wan-two-experts", (1, 3, 5)), ("hunyuan-video", (3,))])
+FILMED = {"camera_moves": {"pan_left": "moving right", "zoom_in": "growing"}, "clip_frames": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "stops"),
+    [("wan-two-experts", {}, (1, 3, 5)), ("hunyuan-video", {}, (3,)), ("wan-one-expert", FILMED, (4,))],
+)
 def test_given_a_run_killed_at_any_step_when_resumed_then_the_weights_are_the_same_bits(
-    base_of: BaseOf, tmp_path: Path, name: str, stops: tuple[int, ...]
+    base_of: BaseOf, tmp_path: Path, name: str, changes: dict[str, Any], stops: tuple[int, ...]
 ) -> None:
     model, folder = base_of(name)
-    asked = request(model, images(tmp_path), sample_every=2)
+    asked = request(model, images(tmp_path), sample_every=2, **changes)
     whole = train(folder, asked, tmp_path / "whole", watched=Watched())
     expected = {expert: load_file(path) for expert, path in whole.files.items()}
     for stop_after in stops:
@@ -135,7 +141,7 @@ def test_given_the_catalog_then_every_model_that_trains_loras_has_a_module_for_i
     from models import catalog, registry
 
     for spec in catalog.all_models():
-        if spec.trains_loras:
+        if spec.training:
             assert importlib.import_module(f"{spec.module}.training").training_family
             assert spec.supports_lora
     with pytest.raises(UnsupportedRequest):
