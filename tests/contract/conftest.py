@@ -68,12 +68,25 @@ class Studio:
 
 
 FILM = movie()
+GOOD: dict[str, Any] = {"model": "wan-mini", "prompt": "a red circle", "seconds": "2", "size": "128x128"}
 
 
 def jpeg() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (128, 128), "red").save(file, "JPEG")
     return file.getvalue()
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (128, 128), "red").save(file, "PNG")
+    return file.getvalue()
+
+
+def finished(studio: Studio, client: OpenAI, **changes: Any) -> Any:
+    video = client.videos.create(**{**GOOD, **changes})
+    studio.finish(video.id)
+    return client.videos.retrieve(video.id)
 
 
 @pytest.fixture(scope="package")
@@ -91,3 +104,8 @@ def studio() -> Iterator[Studio]:
             yield Studio(f"{base_url}/v1", cloud)
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="package")
+def client(studio: Studio) -> OpenAI:
+    return studio.openai()

@@ -2,43 +2,18 @@
 
 import asyncio
 import base64
-import io
 import json
-import uuid
 from typing import Any
 
 import httpx
 import openai
 import pytest
-from PIL import Image
 
-from jobs.errors import WriteContention
 from jobs.job import JobError
 from jobs.keys import Scope
-from jobs.limits import Limits
 from lambdas import services
-from tests.contract.conftest import FILM, Studio, jpeg
+from tests.contract.conftest import FILM, GOOD, Studio, finished, jpeg, png
 from tests.unit.jobs.made import queued
-
-GOOD: dict[str, Any] = {"model": "wan-mini", "prompt": "a red circle", "seconds": "2", "size": "128x128"}
-
-
-@pytest.fixture(scope="module")
-def client(studio: Studio) -> openai.OpenAI:
-    return studio.openai()
-
-
-def png() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (128, 128), "red").save(file, "PNG")
-    return file.getvalue()
-
-
-def finished(studio: Studio, client: openai.OpenAI, **changes: Any) -> Any:
-    video = client.videos.create(**{**GOOD, **changes})
-    studio.finish(video.id)
-    return client.videos.retrieve(video.id)
-
 
 # Create
 
@@ -192,72 +167,14 @@ def test_given_over_a_hundred_videos_then_pages_have_no_holes_or_repeats_while_n
     assert seen == (hundred if order == "asc" else before[::-1])
 
 
-# Remix, edit, extend, characters
+# The catalog, webhooks
 
 
-def test_given_a_finished_video_when_remixed_then_its_id_is_told(studio: Studio, client: openai.OpenAI) -> None:
-    source = finished(studio, client, seconds="1")
+def test_given_the_catalog_then_the_sdk_lists_it(client: openai.OpenAI) -> None:
+    models = {model.id: model for model in client.models.list()}
 
-    remix = client.videos.remix(source.id, prompt="a green square")
-
-    assert (remix.remixed_from_video_id, remix.prompt, remix.seconds, remix.size) == (
-        source.id,
-        "a green square",
-        "1",
-        "128x128",
-    )
-
-
-def source_fields(studio: Studio, client: openai.OpenAI, given: str) -> dict[str, Any]:
-    """A video by reference or as a file. The SDK's own `video={"id": ...}` raises before it sends anything."""
-    if given == "file":
-        return {"video": ("a.mp4", FILM, "video/mp4")}
-    return {"video": openai.omit, "extra_body": {"video": {"id": finished(studio, client).id}}}
-
-
-@pytest.mark.parametrize("given", ["reference", "file"])
-def test_given_a_video_when_extended_then_the_stitched_length(
-    studio: Studio, client: openai.OpenAI, given: str
-) -> None:
-    fields = {**source_fields(studio, client, given), "seconds": "1"}
-
-    extension = client.videos.extend(prompt="it stops", **fields)
-
-    assert (extension.seconds, extension.model, extension.status) == ("3", "wan-mini-i2v", "queued")
-
-
-@pytest.mark.parametrize("given", ["reference", "file"])
-def test_given_a_video_when_edited_then_a_new_one_of_the_same_length(
-    studio: Studio, client: openai.OpenAI, given: str
-) -> None:
-    edit = client.videos.edit(prompt="in blue", **source_fields(studio, client, given))
-
-    assert (edit.seconds, edit.prompt, edit.model) == ("2", "in blue", "wan-mini-i2v")
-
-
-def test_given_a_video_when_a_character_is_made_of_it_then_it_can_be_looked_up(client: openai.OpenAI) -> None:
-    made = client.videos.create_character(name="Dona Flor", video=("a.mp4", FILM, "video/mp4"))
-
-    found = client.videos.get_character(made.id or "")
-
-    assert (found.id, found.name, found.created_at) == (made.id, "Dona Flor", made.created_at)
-    assert found.model_extra is not None
-    assert found.model_extra["status"] == "queued"
-
-
-def test_given_an_upload_then_the_sdks_call_leads_to_a_url_that_takes_the_file(client: openai.OpenAI) -> None:
-    data = png()
-    upload = client.uploads.create(bytes=len(data), filename="a.png", mime_type="image/png", purpose="vision")
-    extra = upload.model_extra or {}
-
-    put = httpx.put(extra["url"], content=data, headers=extra["headers"])
-    video = client.videos.create(**{**GOOD, "model": "wan-mini-i2v"}, extra_body={"image": upload.id})
-
-    assert put.status_code == 200, put.text
-    assert (video.model_extra or {})["has_image"] is True
-
-
-# Webhooks
+    assert client.models.retrieve("wan-mini").id in models
+    assert (models["wan-mini"].model_extra or {})["sizes"] == ["128x128", "96x160", "160x96"]
 
 
 def test_given_a_key_that_may_then_the_sdk_manages_webhooks(studio: Studio) -> None:
@@ -278,88 +195,6 @@ def test_given_a_key_that_may_then_the_sdk_manages_webhooks(studio: Studio) -> N
     assert webhooks.delete(first).deleted
     with pytest.raises(openai.NotFoundError):
         webhooks.retrieve(first)
-
-
-# Errors
-
-
-def test_given_a_wrong_field_then_bad_request_names_it(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
-        client.videos.create(**{**GOOD, "seconds": "11"})
-
-    assert (refused.value.param, refused.value.type) == ("seconds", "invalid_request_error")
-    assert refused.value.code
-
-
-def test_given_a_wrong_key_then_an_authentication_error(studio: Studio) -> None:
-    with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(base_url=studio.base_url, api_key="sk-" + "x" * 40).videos.list()
-
-
-def test_given_another_owners_video_then_not_found(studio: Studio, client: openai.OpenAI) -> None:
-    video = client.videos.create(**GOOD)
-
-    with pytest.raises(openai.NotFoundError):
-        studio.openai("somebody-else").videos.retrieve(video.id)
-
-
-def test_given_too_many_changes_at_once_then_a_rate_limit_error(
-    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = client.videos.create(**GOOD)
-
-    def contended(*_arguments: Any, **_named: Any) -> Any:
-        raise WriteContention(video.id)
-
-    monkeypatch.setattr(services.store(), "cancel", contended)
-    with pytest.raises(openai.RateLimitError):
-        client.with_options(max_retries=0).post(f"/videos/{video.id}/cancel", cast_to=object)
-
-
-def limited(studio: Studio, *scopes: Scope, **limits: Any) -> openai.OpenAI:
-    """A client whose key has limits, and which repeats nothing."""
-    key, _ = services.keys().add(owner="limited", name="sdk", scopes=scopes, limits=Limits(**limits))
-    return openai.OpenAI(base_url=studio.base_url, api_key=key, max_retries=0)
-
-
-def test_given_a_keys_rate_then_the_sdks_rate_limit_error_says_when_to_come_again(studio: Studio) -> None:
-    client = limited(studio, Scope.READ, requests_per_minute=1)
-    with pytest.raises(openai.RateLimitError) as refused:
-        _ = [client.models.list() for _ in range(3)]  # the first may fall into another minute
-
-    assert refused.value.code == "requests_per_minute_reached"
-    assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
-
-
-def test_given_a_key_that_may_not_or_cannot_pay_then_the_sdk_does_not_repeat_it(studio: Studio) -> None:
-    client = limited(studio, Scope.SUBMIT, max_concurrent_jobs=1)
-    client.videos.create(**GOOD)
-
-    with pytest.raises(openai.PermissionDeniedError) as forbidden:
-        limited(studio, Scope.READ).videos.create(**GOOD)
-    with pytest.raises(openai.RateLimitError) as busy:
-        client.videos.create(**GOOD)
-
-    assert forbidden.value.code == "insufficient_scope"
-    assert (busy.value.code, "may have 1 at once" in busy.value.message) == ("max_concurrent_jobs_reached", True)
-
-
-def test_given_a_key_used_for_another_request_then_it_is_not_repeated(client: openai.OpenAI) -> None:
-    headers = {"Idempotency-Key": str(uuid.uuid4())}
-    first = client.videos.create(**GOOD, extra_headers=headers)
-
-    again = client.videos.create(**GOOD, extra_headers=headers)
-    with pytest.raises(openai.UnprocessableEntityError):
-        client.videos.create(**{**GOOD, "prompt": "another"}, extra_headers=headers)
-
-    assert again.id == first.id
-
-
-def test_given_the_catalog_then_the_sdk_lists_it(client: openai.OpenAI) -> None:
-    models = {model.id: model for model in client.models.list()}
-
-    assert client.models.retrieve("wan-mini").id in models
-    assert (models["wan-mini"].model_extra or {})["sizes"] == ["128x128", "96x160", "160x96"]
 
 
 # The asynchronous client
