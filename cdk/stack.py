@@ -54,6 +54,7 @@ class VideoStack(Stack):
         self._transport()
         self._fleet_of_instances()
         self._compute(lambda_bundle)
+        self._doors()
         self._triggers()
         self._permissions()
         self._watch()
@@ -203,7 +204,8 @@ class VideoStack(Stack):
             for name, timeout_s in _FUNCTION_TIMEOUT_S.items()
         }
 
-    def _triggers(self) -> None:
+    def _doors(self) -> None:
+        """Where requests come in: the API and its console, the drop folder, events."""
         functions, settings = self.functions, self._settings
         self.api = Api(
             self,
@@ -223,7 +225,13 @@ class VideoStack(Stack):
                 api_endpoint=self.api.url,
                 media=self.storage.media,
             )
+        self.events.on_object("Dropped", self.storage.media, "inbox/", functions["drop_folder"])
         self.events.on_request("VideoRequested", functions["video_requested"])
+
+    def _triggers(self) -> None:
+        """What the other functions run on: changes of jobs, queued work, the clock."""
+        functions, settings = self.functions, self._settings
+        self._publish_changes()
         Wakes(
             self,
             "Backlog",
@@ -240,7 +248,6 @@ class VideoStack(Stack):
             functions["outbox"],
             detail={"job": {"source": {"door": ["drop_folder"]}}},
         )
-        self.events.on_object("Dropped", self.storage.media, "inbox/", functions["drop_folder"])
         self.events.each_minute("PlannerTick", functions["planner"])
         self.events.each_minute("SweeperTick", functions["sweeper"])
         Webhooks(
@@ -252,7 +259,9 @@ class VideoStack(Stack):
             dead_letters=self.failures,
             function=functions["webhooks"],
         )
-        functions["publisher"].function.add_event_source(
+
+    def _publish_changes(self) -> None:
+        self.functions["publisher"].function.add_event_source(
             sources.DynamoEventSource(
                 self.storage.table,
                 starting_position=lambda_.StartingPosition.TRIM_HORIZON,
