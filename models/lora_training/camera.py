@@ -25,8 +25,9 @@ WINDOW = (0.6, 0.75)
 ZOOM = (0.55, 1.0)
 """The nearest and the widest view of a zoom: what is shown becomes 1.8 times as large."""
 
-BOBS = 1.4
-"""How often a bobbing camera goes down and comes up again in a clip."""
+BOB_FRAMES = 12
+"""In how many frames a bobbing camera goes down and comes up again: a step of somebody who walks, at 16 to 24 a second.
+A clip shows as much of it as it is long, from any point on."""
 
 CAMERA = "[camera]"
 """Where in a caption the words of the camera's move belong; without it they come last."""
@@ -65,19 +66,20 @@ def filmed(
 ) -> torch.Tensor:
     """A picture cut to the shape of `size` (width, height) and filmed: (1, 3, frames, height, width) in -1..1."""
     picture = _cut(image, size)
-    window = float(rng.uniform(*WINDOW))
+    window, phase = float(rng.uniform(*WINDOW)), float(rng.random())
     pixels = []
-    for progress in np.linspace(0, 1, frames):
-        left, top, share = view(move, float(progress), window)
+    for index in range(frames):
+        bob = abs(math.sin(math.pi * (phase + index / BOB_FRAMES)))
+        left, top, share = view(move, index / max(1, frames - 1), window, bob)
         edges = np.multiply((left, top, left + share, top + share), picture.size * 2)
         pixels.append(np.array(picture.resize(size, PIL.Image.Resampling.LANCZOS, box=tuple(edges))))
     return torch.from_numpy(np.stack(pixels)).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
 
 
-def view(move: CameraMove, progress: float, window: float) -> tuple[float, float, float]:
+def view(move: CameraMove, progress: float, window: float, bob: float) -> tuple[float, float, float]:
     """What the camera sees at `progress` (0..1): left and top edge and side, as shares of the picture's sides.
 
-    `window` is that side while it pans, tilts or stands still."""
+    `window` is that side while it does not zoom, `bob` how far down it is (0..1) if it bobs."""
     if move in ("zoom_in", "zoom_out"):
         near, wide = ZOOM
         share = wide + (near - wide) * (progress if move == "zoom_in" else 1 - progress)
@@ -85,8 +87,7 @@ def view(move: CameraMove, progress: float, window: float) -> tuple[float, float
     way = 1 - window
     there, back, middle = way * progress, way * (1 - progress), way / 2
     left = {"pan_left": back, "pan_right": there}.get(move, middle)
-    bobbing = way * abs(math.sin(math.pi * BOBS * progress))
-    top = {"tilt_up": back, "tilt_down": there, "bob": bobbing}.get(move, middle)
+    top = {"tilt_up": back, "tilt_down": there, "bob": way * bob}.get(move, middle)
     return left, top, window
 
 

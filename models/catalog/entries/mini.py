@@ -72,7 +72,7 @@ def _shipped(model_id: str) -> WeightsSpec:
 
 # `python -m training.characters` measures what these make of a character (docs/characters.md).
 _TRAINING = TrainingDefaults(
-    steps=1_600,
+    steps=2_800,
     rank=32,
     learning_rate=2e-3,
     batch_size=6,
