@@ -1,11 +1,10 @@
 """CloudWatch metrics in the Embedded Metric Format: lines on standard output that the log agent turns into metrics."""
 
-import threading
-
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from gpu_agent.logs import logger
+
 NAMESPACE = "Revalida/Agent"  # the instance role may write to Revalida/* alone
-_writing = threading.Lock()  # a metric is one line; threads must not mix theirs
 
 
 def count(name: str, value: float = 1.0, **dimensions: str) -> None:
@@ -29,7 +28,13 @@ def share(name: str, value: float, **dimensions: str) -> None:
 
 
 def _write(name: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
-    with _writing, single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
-        metric.add_dimension(name="Service", value="gpu_agent")
-        for key, text in dimensions.items():
-            metric.add_dimension(name=key, value=text)
+    # Logs go to the same stream: a line of both would be neither a metric nor a log to CloudWatch.
+    handler = logger.registered_handler
+    handler.acquire()
+    try:
+        with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
+            metric.add_dimension(name="Service", value="gpu_agent")
+            for key, text in dimensions.items():
+                metric.add_dimension(name=key, value=text)
+    finally:
+        handler.release()
