@@ -92,13 +92,11 @@ class Casting:
         """The record of a new character, whose jobs and material are there already: a refused one leaves neither."""
         spec = self._trainable(self.default_model if body.model is None else body.model)
         now = self.now()
-        trigger = body.trigger or default_trigger(body.name)
-        settings_of(body.training, spec, trigger=trigger, seed=0)  # what is wrong is said before pictures are drawn
         character = Character(
             id=new_character_id(),
             owner=owner,
             name=body.name,
-            trigger=trigger,
+            trigger=body.trigger or default_trigger(body.name),
             model=spec.id,
             created_at=now,
             updated_at=now,
@@ -213,6 +211,7 @@ class Casting:
     def _draft(self, character: Character, count: int, payer: "ApiKey | None") -> Character:
         """Ask for the pictures: short videos by the description, each with a seed of its own."""
         spec = spec_of(character.model)
+        self._plan(character, character.training)  # what is wrong with it is said before pictures are paid for
         seed = secrets.randbelow(2**31)
         jobs = []
         for at in range(count):

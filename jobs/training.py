@@ -139,10 +139,11 @@ def _filming(body: TrainingBody, spec: ModelSpec, known: TrainingDefaults) -> _F
     if body.camera_moves and frames == 1:
         message = f"One frame does not move: camera_moves need clip_frames of {FILMED_FRAMES}, or more."
         raise RequestError(message, param="training.clip_frames")
-    step = spec.frame_rule.step
-    if (frames - 1) % step:
-        below = frames - (frames - 1) % step
-        message = f"{spec.id} takes clips of 1 frame more than a multiple of {step}: {below} or {below + step}."
+    below, above = spec.frame_rule.neighbours(frames)
+    if frames != below:
+        message = (
+            f"{spec.id} takes clips of {spec.frame_rule.step}k+{spec.frame_rule.offset} frames: {below} or {above}."
+        )
         raise RequestError(message, param="training.clip_frames")
     return {"clip_frames": frames, "camera_moves": moves if frames > 1 else {}}
 

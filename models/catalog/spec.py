@@ -80,10 +80,14 @@ class FrameRule(Record):
     def admits(self, num_frames: int) -> bool:
         return self.min <= num_frames <= self.max and self._on_grid(num_frames)
 
+    def neighbours(self, num_frames: int) -> tuple[int, int]:
+        """The last count of the grid up to ``num_frames``, and the next one, whatever the bounds."""
+        below = num_frames - (num_frames - self.offset) % self.step
+        return below, below + self.step
+
     def nearest(self, num_frames: int) -> int:
         """The valid count next to ``num_frames``; of two equally near ones the smaller, which costs less."""
-        below = num_frames - (num_frames - self.offset) % self.step
-        clamped = [min(max(count, self.min), self.max) for count in (below, below + self.step)]
+        clamped = [min(max(count, self.min), self.max) for count in self.neighbours(num_frames)]
         return min(clamped, key=lambda count: (abs(count - num_frames), count))
 
     def __str__(self) -> str:

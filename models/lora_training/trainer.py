@@ -6,10 +6,12 @@ order, noise and dropped captions is the run's own, and part of every checkpoint
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL.Image
 import torch
 from accelerate import Accelerator
 
@@ -83,10 +85,13 @@ class LoraTrainer:
 
     def _encode_images(self, request: LoraTrainingRequest, pipe: Any) -> list[Example]:
         rng = np.random.default_rng(request.seed)
-        return [self._encode_take(request, take, pipe, rng) for take in takes(request)]
+        opened = lru_cache(maxsize=1)(open_upright)  # a picture's takes follow each other
+        return [self._encode_take(request, take, opened(take.path), pipe, rng) for take in takes(request)]
 
-    def _encode_take(self, request: LoraTrainingRequest, take: Take, pipe: Any, rng: np.random.Generator) -> Example:
-        image, frames = open_upright(take.path), request.clip_frames
+    def _encode_take(
+        self, request: LoraTrainingRequest, take: Take, image: PIL.Image.Image, pipe: Any, rng: np.random.Generator
+    ) -> Example:
+        frames = request.clip_frames
         pixels = request.width * request.height
         size = bucket_of(image.width, image.height, pixels=pixels, multiple_of=self._step_of_sides())
         if take.move is None:

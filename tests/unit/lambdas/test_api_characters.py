@@ -230,6 +230,18 @@ def test_given_a_second_training_then_it_is_the_next_version_and_the_first_stays
     assert error_of(api("POST", f"{PATH}/{made['id']}/cancel")) == (400, None, "not_cancellable")
 
 
+def test_given_a_training_that_cannot_be_then_it_is_refused_before_pictures_are_generated(
+    api: Api, cloud: Cloud
+) -> None:
+    body = {"name": "Lobo", "description": "a grey wolf", "model": "wan-mini", "training": {"clip_frames": 7}}
+
+    cloud.messages()  # those of the tests before are taken out
+    refused = error_of(api("POST", PATH, json_body=body))
+
+    assert refused == (400, "training.clip_frames", "invalid_value")
+    assert cloud.messages() == []
+
+
 def test_given_a_description_then_pictures_are_generated_reviewed_and_then_learned(api: Api, cloud: Cloud) -> None:
     body = {"name": "Lobo", "description": "a grey wolf", "num_images": 7}
     made = api("POST", PATH, json_body=body).body
