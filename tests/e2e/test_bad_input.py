@@ -95,5 +95,5 @@ def test_honest_job_goes_on_beside_a_flood_of_bad_ones(studio: Studio) -> None:
         body = {key: value for key, value in (GOOD | change).items() if value is not None}
         assert post(studio, json=body).status_code == 400
 
-    wait_until(lambda: client.videos.retrieve(video.id).status == "completed", timeout_s=120, what="the honest job")
+    wait_until(lambda: client.videos.retrieve(video.id).status == "completed", what="the honest job")
     assert len(decode(client.videos.download_content(video.id).read()).frames) == 17

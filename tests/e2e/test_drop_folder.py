@@ -44,9 +44,7 @@ def read_object(studio: Studio, key: str) -> bytes | None:
 
 def receipt(studio: Studio, prefix: str, name: str) -> dict[str, Any]:
     key = f"{prefix}/{name}.receipt.json"
-    found: dict[str, Any] = json.loads(
-        wait_until(lambda: read_object(studio, key), timeout_s=60, what=f"the receipt {key}")
-    )
+    found: dict[str, Any] = json.loads(wait_until(lambda: read_object(studio, key), what=f"the receipt {key}"))
     return found
 
 
@@ -79,7 +77,7 @@ def test_broken_line_is_rejected_alone_with_its_number_and_reason(studio: Studio
     assert entries[2]["error"]["param"] == "prompt"
     for line in (1, 5):
         key = f"{prefix}/mixed.jsonl.{line}.mp4"
-        wait_until(partial(read_object, studio, key), timeout_s=120, what=key)
+        wait_until(partial(read_object, studio, key), what=key)
 
 
 def test_same_object_delivered_twice_makes_one_job(studio: Studio, tmp_path: Path) -> None:

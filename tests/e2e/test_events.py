@@ -61,7 +61,7 @@ def test_a_job_tells_its_whole_story_on_the_bus(studio: Studio, listener: str) -
     )
     events: list[dict[str, Any]] = []
 
-    wait_until(lambda: heard(studio, listener, video.id, events), timeout_s=120, what="Video Completed")
+    wait_until(lambda: heard(studio, listener, video.id, events), what="Video Completed")
 
     for event in events:
         jsonschema.validate(event["detail"], schema_of(event["detail-type"]))
@@ -86,6 +86,6 @@ def test_video_requested_event_is_a_third_door(studio: Studio, listener: str) ->
     def accepted() -> Any:
         return next((job for job in studio.openai().videos.list(limit=50) if job.prompt == prompt), None)
 
-    job = wait_until(accepted, timeout_s=60, what="the requested job")
+    job = wait_until(accepted, what="the requested job")
     events: list[dict[str, Any]] = []
-    wait_until(lambda: heard(studio, listener, job.id, events), timeout_s=120, what="Video Completed")
+    wait_until(lambda: heard(studio, listener, job.id, events), what="Video Completed")

@@ -132,10 +132,10 @@ def test_the_integrations_of_the_guide_hear_of_a_video_and_a_replay_tells_no_web
         model="wan-mini", prompt="a red circle", size="128x128", extra_body={"metadata": {"campaign": "summer"}}
     )
 
-    event = wait_until(lambda: received(studio, url, video.id), timeout_s=120, what="the queue's event")
+    event = wait_until(lambda: received(studio, url, video.id), what="the queue's event")
     event_id = event["detail"]["event_id"]
-    wait_until(lambda: event_id in seen(studio), timeout_s=30, what="the workflow")
-    wait_until(lambda: len(told(receiver, video.id)) >= 2, timeout_s=30, what=lambda: f"both: {receiver.got}")
+    wait_until(lambda: event_id in seen(studio), what="the workflow")
+    wait_until(lambda: len(told(receiver, video.id)) >= 2, what=lambda: f"both: {receiver.got}")
     assert {"text": f"{video.id} (wan-mini): completed"} in told(receiver, video.id)
 
     studio.aws("events").start_replay(
@@ -146,14 +146,13 @@ def test_the_integrations_of_the_guide_hear_of_a_video_and_a_replay_tells_no_web
         Destination={"Arn": bus},
     )
 
-    again = wait_until(lambda: received(studio, url, video.id), timeout_s=30, what="the event again")
+    again = wait_until(lambda: received(studio, url, video.id), what="the event again")
     assert (again["detail"]["event_id"], again["replay-name"]) == (event_id, "again")
-    wait_until(lambda: len(told(receiver, video.id)) >= 3, timeout_s=30, what="Slack again")
-    wait_until(lambda: drained(studio), timeout_s=30, what="the webhooks' queue")
+    wait_until(lambda: len(told(receiver, video.id)) >= 3, what="Slack again")
+    wait_until(lambda: drained(studio), what="the webhooks' queue")
     assert len([body for body in told(receiver, video.id) if "text" not in body]) == 1
     wait_until(
         lambda: runs(studio, machine, video.id) == ["SUCCEEDED"] * 2,
-        timeout_s=30,
         what=lambda: str(runs(studio, machine, video.id)),
     )
     client.webhooks.delete(webhook.id)

@@ -53,7 +53,7 @@ def test_progress_moves_with_the_denoise_steps(studio: Studio) -> None:
         seen.append(now.progress)
         return now.status not in ("queued", "in_progress")
 
-    wait_until(finished, timeout_s=180, what="the job to end")
+    wait_until(finished, what="the job to end")
 
     assert seen == sorted(seen)
     assert len({value for value in seen if 0 < value < 100}) >= 2, seen
@@ -64,11 +64,11 @@ def test_running_job_is_cancelled_within_a_step(studio: Studio) -> None:
     video = client.videos.create(
         model=MODEL, prompt="a slow square", size="128x128", seconds="3", extra_body={"num_inference_steps": 50}
     )
-    wait_until(lambda: client.videos.retrieve(video.id).status == "in_progress", timeout_s=90, what="the job to start")
+    wait_until(lambda: client.videos.retrieve(video.id).status == "in_progress", what="the job to start")
 
     client.post(f"/videos/{video.id}/cancel", cast_to=object)
 
-    wait_until(lambda: client.videos.retrieve(video.id).status == "cancelled", timeout_s=30, what="the cancel")
+    wait_until(lambda: client.videos.retrieve(video.id).status == "cancelled", what="the cancel")
 
 
 def test_same_seed_gives_the_same_frames(studio: Studio) -> None:

@@ -34,9 +34,7 @@ def test_jobs_and_videos_survive_a_restart_and_waiting_work_goes_on(tmp_path: Pa
         client = second.openai()
         assert second.api_key == first.api_key
         assert len(decode(client.videos.download_content(done.id).read()).frames) == 17
-        wait_until(
-            lambda: client.videos.retrieve(waiting.id).status == "completed", timeout_s=180, what="the waiting job"
-        )
+        wait_until(lambda: client.videos.retrieve(waiting.id).status == "completed", what="the waiting job")
     finally:
         assert stop(second) == []
 

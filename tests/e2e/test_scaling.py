@@ -55,7 +55,7 @@ def spend(studio: Studio, month_usd: float, *, stopped: bool) -> None:
         studio.aws("lambda").invoke(FunctionName="revalida-planner", Payload=b"{}")
         return bool(fleet(studio)["plan"]["spend"]["stopped"]) is stopped
 
-    wait_until(told, timeout_s=60, what=f"the API to say stopped={stopped}")
+    wait_until(told, what=f"the API to say stopped={stopped}")
 
 
 def planner_runs(studio: Studio) -> int:
@@ -69,9 +69,9 @@ def test_given_an_empty_fleet_then_a_submit_raises_it_and_idling_ends_it(studio:
 
     video = create(studio, "a red circle")
 
-    wait_until(lambda: desired(studio) == 1, timeout_s=30, what="the planner to raise the group from zero")
+    wait_until(lambda: desired(studio) == 1, what="the planner to raise the group from zero")
     client = studio.openai()
-    wait_until(lambda: client.videos.retrieve(video.id).status == "completed", timeout_s=180, what="the video")
+    wait_until(lambda: client.videos.retrieve(video.id).status == "completed", what="the video")
     wait_for_zero(studio)
 
 
@@ -86,7 +86,7 @@ def test_given_the_months_limit_then_nothing_is_launched_until_there_is_money_ag
         prompts = [f"a green star, number {number}" for number in range(JOBS_AT_ONCE)]
         videos = list(producers.map(partial(create, studio), prompts))
 
-    wait_until(lambda: planner_runs(studio) > runs_before, timeout_s=30, what="the planner to hear of the jobs")
+    wait_until(lambda: planner_runs(studio) > runs_before, what="the planner to hear of the jobs")
     client = studio.openai()
     told = fleet(studio)["plan"]
     assert (desired(studio), told["spend"]["stopped"]) == (0, True)
@@ -98,4 +98,4 @@ def test_given_the_months_limit_then_nothing_is_launched_until_there_is_money_ag
     for video in videos[1:]:
         client.videos.delete(video.id)
     spend(studio, 0.0, stopped=False)
-    wait_until(lambda: client.videos.retrieve(videos[0].id).status == "completed", timeout_s=180, what="the video")
+    wait_until(lambda: client.videos.retrieve(videos[0].id).status == "completed", what="the video")

@@ -15,8 +15,8 @@ from tests.e2e.studio import Studio
 JOBS = 10_000
 CARDS_AT_ONCE = 100  # on a screen of 1440 x 900 with some rows above and below
 TO_THE_END = "() => { const page = document.getElementById('content'); page.scrollTop = page.scrollHeight; }"
-FURTHER = "height => document.getElementById('content').scrollHeight > height"
-# The last page may be laid out, and its rows measured, after the end was gone to: gone to again until it is the last.
+# A page may be laid out, and its rows measured, after the end was gone to: it is gone to again until it is the last.
+FURTHER = f"height => {{ ({TO_THE_END})(); return document.getElementById('content').scrollHeight > height; }}"
 AT_THE_LAST = f"""() => {{
   ({TO_THE_END})();
   return [...document.querySelectorAll('article')].some(card => card.textContent.includes('job {JOBS - 1}'));
@@ -63,7 +63,6 @@ def scroll_through(page: Page, many: ManyVideos) -> int:
     most = 0
     while many.asked < JOBS:
         height = page.evaluate("() => document.getElementById('content').scrollHeight")
-        page.evaluate(TO_THE_END)
         page.wait_for_function(FURTHER, arg=height)
         most = max(most, cards.count())
     page.wait_for_function(AT_THE_LAST)

@@ -63,6 +63,7 @@ def test_given_generated_pictures_when_reviewed_then_the_accepted_ones_alone_are
 
     train.click()
 
+    expect(train).to_have_count(0)  # there is nothing to review any more
     expect(card).to_contain_text(f"from {LEAST} pictures")
     assert api.get(character).json()["status"] in {"queued", "training"}
 
