@@ -118,9 +118,15 @@ def measure(
 
 
 def random_network(case: Case, base: BasePrecision, *, dtype: torch.dtype, device: str) -> Any:
-    """The denoiser with small random weights, its linear layers in the precision of `base`; never whole on the host."""
+    """The denoiser with small random weights, its linear layers in the precision of `base`; never whole on the host.
+
+    What the class wants in float32 stays there, unquantised, as when published weights are read."""
     with torch.device("meta"):
-        network = getattr(diffusers, case.denoiser)(**case.config).to(dtype)
+        network = getattr(diffusers, case.denoiser)(**case.config)
+    for name, module in network.named_modules():
+        if not _kept_wide(network, name):
+            for parameter in module.parameters(recurse=False):
+                parameter.data = parameter.data.to(dtype)
     if base != "full":
         _quantise(network, base, dtype, device)
     for module in network.modules():
@@ -133,11 +139,19 @@ def random_network(case: Case, base: BasePrecision, *, dtype: torch.dtype, devic
     return network
 
 
+def _kept_wide(network: torch.nn.Module, name: str) -> bool:
+    return not set(name.split(".")).isdisjoint(getattr(network, "_keep_in_fp32_modules", None) or ())
+
+
 def _quantise(network: torch.nn.Module, base: BasePrecision, dtype: torch.dtype, device: str) -> None:
     """Puts bitsandbytes' layers in the place of the linear ones, one at a time."""
     import bitsandbytes as bnb
 
-    linear = [(name, each) for name, each in network.named_modules() if isinstance(each, torch.nn.Linear)]
+    linear = [
+        (name, each)
+        for name, each in network.named_modules()
+        if isinstance(each, torch.nn.Linear) and not _kept_wide(network, name)
+    ]
     for name, layer in linear:
         # Drawn where that is quick; the layers quantise what comes from the host.
         weight = (torch.randn(layer.weight.shape, dtype=dtype, device=device) * 0.02).to("cpu")
