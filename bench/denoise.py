@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -19,7 +20,7 @@ from models.estimate.denoiser import forward_flops
 from models.speed import attention
 from models.speed.ceilings import Ceilings
 from models.speed.quantised import supported
-from models.speed.tiers import NONE, Acceleration, accelerate
+from models.speed.tiers import NONE, Acceleration, accelerate, acceleration
 from models.speed.timing import seconds_of
 
 REPEATS = 5
@@ -29,16 +30,12 @@ STOCK = "stock"
 def variants(model_id: str, *, quantised: bool = True) -> dict[str, Acceleration]:
     """What is compared: the stock class with its default attention and with cuDNN's, and our two tiers."""
     head_dim = 64 if model_id.startswith(("cogvideox", "ltx")) else 128
-    kernel = attention.choose("exact", CUDA, head_dim=head_dim)
-    ours = {
-        STOCK: NONE,
-        "stock, _native_cudnn": Acceleration(kernel="_native_cudnn"),
-        "exact": Acceleration(kernel=kernel, trimmed=True, compiled=True),
-    }
+    exact = acceleration("exact", CUDA, head_dim=head_dim, linears=None)
+    ours = {STOCK: NONE, "stock, _native_cudnn": Acceleration(kernel="_native_cudnn"), "exact": exact}
     if quantised and supported("float8", CUDA):
-        ours["fast, fp8"] = Acceleration(kernel=kernel, trimmed=True, compiled=True, linears="float8")
+        ours["fast, fp8"] = replace(exact, linears="float8")
     if quantised:
-        ours["fast, int8"] = Acceleration(kernel=kernel, trimmed=True, compiled=True, linears="int8")
+        ours["fast, int8"] = replace(exact, linears="int8")
     return ours
 
 

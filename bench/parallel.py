@@ -20,11 +20,10 @@ from bench import networks
 from bench.denoise import difference
 from bench.record import Row
 from models.estimate import Layout
-from models.speed import attention
 from models.speed.ceilings import Ceilings
 from models.speed.parallel.crew import Crew, Line
 from models.speed.parallel.split import split
-from models.speed.tiers import Acceleration, accelerate
+from models.speed.tiers import accelerate, acceleration
 from models.speed.timing import median_s
 
 MODEL = "wan2.2-t2v-a14b"
@@ -79,8 +78,7 @@ def _step(device: torch.device, layout: Layout | None) -> Callable[[], torch.Ten
     torch.cuda.set_device(device)
     torch.manual_seed(11)
     network = networks.denoiser(MODEL)
-    kernel = attention.choose("exact", device, head_dim=128)
-    accelerate(network, Acceleration(kernel=kernel, trimmed=True, compiled=True))
+    accelerate(network, acceleration("exact", device, head_dim=128, linears=None))
     if layout is not None:
         split(network, layout, device)
     torch.manual_seed(12)

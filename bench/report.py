@@ -23,8 +23,8 @@ da quantização. A qualidade é julgada no modelo treinado que acompanha o proj
 
 Dois níveis, escolhidos por pedido (`tier`) ou por implantação (`fleet.tier` em `cdk.json`):
 
-- **exact** (exato): bfloat16, só mudanças equivalentes dentro do arredondamento do bfloat16: blocos compilados, o
-  núcleo de atenção que passa no teste numérico ao iniciar, texto sem preenchimento.
+- **exact** (exato): bfloat16, só mudanças equivalentes dentro do arredondamento do bfloat16: blocos compilados, os
+  núcleos fundidos e o de atenção que passam no teste numérico ao iniciar, texto sem preenchimento.
 - **fast** (rápido): além disso, camadas lineares em fp8 (Ada, Hopper) ou int8, com uma escala por linha, e passos que
   quase nada mudam tomados do passo anterior (`models/speed/step_cache.py`).
 """

@@ -62,20 +62,25 @@ class QuantisedLinear(nn.Linear):
         missing = _FEWEST_ROWS - rows.shape[0]
         padded = functional.pad(rows, (0, 0, 0, missing)) if missing > 0 else rows
         numbers, scale = quantise_rows(padded, self.format)
-        if self.format == "int8":
-            out = torch._int_mm(numbers, self.weight.t()).float() * scale * self.weight_scale
-        else:
-            out = torch._scaled_mm(
-                numbers,
-                self.weight.view(_FP8).t(),
-                scale_a=scale,
-                scale_b=self.weight_scale,
-                out_dtype=torch.bfloat16,
-                use_fast_accum=True,
-            ).float()
-        if self.bias is not None:
-            out = out + self.bias.float()
-        return out[: rows.shape[0]].to(rows.dtype)
+        product = self._int8_product if self.format == "int8" else self._fp8_product
+        return product(numbers, scale)[: rows.shape[0]].to(rows.dtype)
+
+    def _int8_product(self, numbers: Tensor, scale: Tensor) -> Tensor:
+        out = torch._int_mm(numbers, self.weight.t()).float() * scale * self.weight_scale
+        return out if self.bias is None else out + self.bias.float()
+
+    def _fp8_product(self, numbers: Tensor, scale: Tensor) -> Tensor:
+        # The bias is added before the product is rounded and written, which spares a pass over it.
+        out: Tensor = torch._scaled_mm(
+            numbers,
+            self.weight.view(_FP8).t(),
+            scale_a=scale,
+            scale_b=self.weight_scale,
+            bias=None if self.bias is None else self.bias.to(torch.bfloat16),
+            out_dtype=torch.bfloat16,
+            use_fast_accum=True,
+        )
+        return out
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, format={self.format}"

@@ -1,8 +1,9 @@
 """The two tiers, applied to a loaded denoiser.
 
-exact: bfloat16, and only changes that are equal within its rounding: compiled blocks, the best attention kernel that
-passes the gate, text without padding. fast: besides, linear layers in fp8 or int8, quantised attention where a kernel
-of the kind is installed and passes its wider gate, and steps that change little taken from the one before.
+exact: bfloat16, and only changes that are equal within its rounding: compiled blocks, fused kernels and the best
+attention kernel that pass the gates, text without padding. fast: besides, linear layers in fp8 or int8, quantised
+attention where a kernel of the kind is installed and passes its wider gate, and steps that change little taken from
+the one before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from models.placement.plan import Tier
-from models.speed import attention, trimming
+from models.speed import attention, fusing, trimming
 from models.speed.compiling import compile_blocks
 from models.speed.quantised import Format, quantise
 from models.speed.step_cache import THRESHOLD
@@ -31,6 +32,7 @@ class Acceleration:
     kernel: str = attention.STOCK
     trimmed: bool = False
     compiled: bool = False
+    fused: bool = False
     linears: Format | None = None
     step_cache: float | None = None
 
@@ -41,6 +43,7 @@ class Acceleration:
             "attention": self.kernel,
             "trimmed": self.trimmed,
             "compiled": self.compiled,
+            "fused": self.fused,
             "linears": self.linears or "bfloat16",
             "step_cache": self.step_cache,
         }
@@ -56,7 +59,14 @@ def acceleration(tier: Tier, device: torch.device, *, head_dim: int, linears: Fo
         return Acceleration(linears=linears)
     kernel = attention.choose(tier, device, head_dim=head_dim)
     step_cache = THRESHOLD if tier == "fast" else None
-    return Acceleration(kernel=kernel, trimmed=True, compiled=True, linears=linears, step_cache=step_cache)
+    return Acceleration(
+        kernel=kernel,
+        trimmed=True,
+        compiled=True,
+        fused=fusing.admitted(device),
+        linears=linears,
+        step_cache=step_cache,
+    )
 
 
 def accelerate(denoiser: nn.Module, chosen: Acceleration, *, compute: torch.device | None = None) -> None:
@@ -66,6 +76,8 @@ def accelerate(denoiser: nn.Module, chosen: Acceleration, *, compute: torch.devi
     `compute` is where weights are quantised, if not where they lie.
     """
     open_length = trimming.prepare(denoiser) if chosen.trimmed else False
+    if chosen.fused:
+        fusing.fuse(denoiser)
     if chosen.kernel != attention.STOCK:
         attention.use(denoiser, chosen.kernel)
     if chosen.linears is not None:

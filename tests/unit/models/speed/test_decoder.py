@@ -1,5 +1,6 @@
 """The quick decoder on real frames: drawn clips through the trained autoencoder of wan-mini."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch import Tensor
 
+from models import speed
 from models.registry import CHECKPOINTS
-from models.speed.decoder import quicken
+from models.speed import fusing
+from models.speed.decoder import quicken, shorten
 from training.evaluation.generate import to_tensor
 from training.evaluation.prompts import scene_prompts
 from training.world.draw import draw_scenes
@@ -64,6 +67,63 @@ def test_the_quick_decoder_is_within_a_level_of_the_published_one(latents: Tenso
 
     assert 0 < difference.mean() < 1
     assert np.percentile(difference, 99.9) < 8
+
+
+def test_given_fewer_passes_over_memory_then_frames_and_latents_are_the_same(latents: Tensor) -> None:
+    short = opened()
+    shorten(short)
+
+    np.testing.assert_allclose(decoded(short, latents), decoded(opened(), latents), atol=1e-3)
+    clip = torch.rand(1, 3, 9, 64, 64, generator=torch.Generator().manual_seed(6)) * 2 - 1
+    with torch.no_grad():
+        found, expected = (vae.encode(clip).latent_dist.mode() for vae in (short, opened()))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_given_the_autoencoder_of_ti2v_when_shortened_then_its_frames_are_the_same() -> None:
+    torch.manual_seed(8)
+    stock = AutoencoderKLWan(
+        base_dim=8,
+        decoder_base_dim=8,
+        z_dim=4,
+        dim_mult=[1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True],
+        latents_mean=[0.0] * 4,
+        latents_std=[1.0] * 4,
+        is_residual=True,
+        in_channels=12,
+        out_channels=12,
+        patch_size=2,
+        scale_factor_temporal=2,
+        scale_factor_spatial=8,
+    ).eval()
+    latents = torch.randn(1, 4, 3, 6, 5)
+    before = decoded(stock, latents)
+
+    shorten(stock)
+
+    np.testing.assert_allclose(decoded(stock, latents), before, atol=1e-3)
+
+
+def test_given_a_device_with_our_kernels_when_shortened_then_each_norm_and_its_activation_are_one_of_them(
+    latents: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+
+    def unit_silu(rows: Tensor, gain: Tensor, *, scale: float, silu: bool) -> Tensor:
+        calls.append(silu)
+        assert rows.ndim == 2
+        normed = torch.nn.functional.normalize(rows, dim=1) * scale * gain
+        return torch.nn.functional.silu(normed) if silu else normed
+
+    monkeypatch.setattr(fusing, "admitted", lambda _: True)
+    monkeypatch.setattr(speed, "kernels", SimpleNamespace(unit_silu=unit_silu), raising=False)
+    short = opened()
+    shorten(short)
+
+    np.testing.assert_allclose(decoded(short, latents), decoded(opened(), latents), atol=1e-3)
+    assert sum(calls) > len(calls) - sum(calls) > 0  # the attention's norm has no activation
 
 
 def strongest_line(pieced: Levels, whole: Levels) -> float:

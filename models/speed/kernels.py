@@ -1,0 +1,91 @@
+"""Our own Triton kernels: what is bound by memory, in one pass over it. Imported where there is a CUDA device alone.
+
+Each reads a row once, keeps it in registers in float32, and writes it once; torch's compiler goes over such rows twice.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+_ELEMENTS_A_PROGRAM = 4096
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _rms_rotate(x, weight, cos, sin, out, tokens, eps, heads: tl.constexpr, padded: tl.constexpr, dim: tl.constexpr):  # type: ignore[no-untyped-def]
+    row = tl.program_id(0).to(tl.int64)
+    head = tl.arange(0, padded)[:, None]
+    at = head * dim + tl.arange(0, dim)[None, :]
+    there = head < heads
+    wide = tl.load(x + row * heads * dim + at, mask=there, other=0.0).to(tl.float32)
+    mean_square = tl.sum(tl.sum(wide * wide, axis=1), axis=0) / (heads * dim)
+    wide = wide * tl.rsqrt(mean_square + eps) * tl.load(weight + at, mask=there, other=0.0).to(tl.float32)
+    first, second = tl.split(tl.reshape(wide, (padded, dim // 2, 2)))
+    angle = (row % tokens) * dim + 2 * tl.arange(0, dim // 2)[None, :]
+    cosine, sine = tl.load(cos + angle), tl.load(sin + angle + 1)
+    turned = tl.join(first * cosine - second * sine, first * sine + second * cosine)
+    tl.store(out + row * heads * dim + at, tl.reshape(turned, (padded, dim)), mask=there)
+
+
+def rms_rotate(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, *, eps: float, head_dim: int) -> Tensor:
+    """RMS norm of `x` [batch, tokens, heads * head_dim] over all heads, then the rotary embedding of each head.
+
+    `weight` is [heads * head_dim]; `cos` and `sin`, float32 [1, tokens, 1, head_dim], hold each angle twice, as
+    diffusers' Wan has them. `head_dim` must be a power of two.
+    """
+    batch, tokens, width = x.shape
+    out = x.new_empty(x.shape)
+    heads = width // head_dim
+    _rms_rotate[(batch * tokens,)](
+        x.contiguous(),
+        weight,
+        cos.contiguous(),
+        sin.contiguous(),
+        out,
+        tokens,
+        eps,
+        heads=heads,
+        padded=triton.next_power_of_2(heads),
+        dim=head_dim,
+        num_warps=8,
+    )
+    return out
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _unit_silu(  # type: ignore[no-untyped-def]
+    x,
+    gain,
+    out,
+    rows,
+    scale,
+    channels: tl.constexpr,
+    padded: tl.constexpr,
+    block: tl.constexpr,
+    silu: tl.constexpr,
+):
+    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
+    channel = tl.arange(0, padded)[None, :]
+    there = (row < rows) & (channel < channels)
+    at = row * channels + channel
+    wide = tl.load(x + at, mask=there, other=0.0).to(tl.float32)
+    length = tl.sqrt(tl.sum(wide * wide, axis=1))[:, None]
+    # 1e-12 as in torch.nn.functional.normalize.
+    wide = wide / tl.maximum(length, 1e-12) * scale
+    wide = wide * tl.load(gain + channel, mask=channel < channels, other=0.0).to(tl.float32)
+    if silu:
+        wide = wide * tl.sigmoid(wide)
+    tl.store(out + at, wide, mask=there)
+
+
+def unit_silu(rows: Tensor, gain: Tensor, *, scale: float, silu: bool) -> Tensor:
+    """Each row of `rows` [n, channels] made one long, times `scale` and `gain` [channels]; then SiLU if `silu`."""
+    count, channels = rows.shape
+    padded = triton.next_power_of_2(channels)
+    block = max(1, _ELEMENTS_A_PROGRAM // padded)
+    out = rows.new_empty(rows.shape)
+    _unit_silu[(triton.cdiv(count, block),)](
+        rows, gain, out, count, scale, channels=channels, padded=padded, block=block, silu=silu, num_warps=4
+    )
+    return out
