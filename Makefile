@@ -44,9 +44,9 @@ run: ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
 	@exec $(BIN)/python -m local
 
 test: setup console browser ## All tests: unit, template, import rules, end-to-end, agents under faults
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
-	$(BIN)/python -m pytest tests/e2e
-	$(BIN)/python -m pytest tests/chaos
+	@failed=0; for part in "-n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos" tests/e2e tests/chaos; do \
+		$(BIN)/python -m pytest $$part || failed=1; \
+	done; exit $$failed  # each part is run, whatever the others found
 
 test-unit: setup ## The tests that need no running system
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
