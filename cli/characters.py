@@ -19,6 +19,7 @@ app = typer.Typer(cls=Commands, help="Characters that keep their looks from vide
 Id = Annotated[str, typer.Argument(metavar="CHARACTER_ID")]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps; the model's default if left out.")]
 Rank = Annotated[int | None, typer.Option(help="Rank of the LoRA.")]
+InMotion = Annotated[bool, typer.Option("--in-motion", help="Film each picture with camera moves: it learns to move.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the training to its end.")]
 SETTLED = frozenset(("ready", "failed", "review"))
 POLL_S = 3.0
@@ -53,13 +54,14 @@ def create(
     model: Annotated[str | None, typer.Option("--model", "-m", help="The model it is for.")] = None,
     steps: Steps = None,
     rank: Rank = None,
+    in_motion: InMotion = False,
     wait: Wait = False,
 ) -> None:
     """A new character, from a folder of 5 to 60 pictures (`a.txt` is the caption of `a.jpg`), a video or words."""
     body = material_of(session, source, images=image or [], video=video, description=describe)
     if name:
         body["name"] = name
-    training = _training(steps, rank)
+    training = _training(steps, rank, in_motion)
     body |= {key: value for key, value in (("trigger", trigger), ("model", model), ("training", training)) if value}
     made = session.api.post("/videos/characters", body).body
     _tell(session, _followed(session, made) if wait else made)
@@ -112,9 +114,16 @@ def review(
 
 @app.command()
 @with_session
-def train(session: Session, character_id: Id, steps: Steps = None, rank: Rank = None, wait: Wait = False) -> None:
+def train(
+    session: Session,
+    character_id: Id,
+    steps: Steps = None,
+    rank: Rank = None,
+    in_motion: InMotion = False,
+    wait: Wait = False,
+) -> None:
     """Train it after a review, or a next version of it."""
-    made = session.api.post(f"/videos/characters/{character_id}/train", _training(steps, rank)).body
+    made = session.api.post(f"/videos/characters/{character_id}/train", _training(steps, rank, in_motion)).body
     _tell(session, _followed(session, made) if wait else made)
 
 
@@ -156,8 +165,9 @@ def delete(session: Session, character_id: Id) -> None:
     session.emit(session.api.delete(f"/videos/characters/{character_id}").body, f"{character_id} is deleted")
 
 
-def _training(steps: int | None, rank: int | None) -> dict[str, int]:
-    return {name: value for name, value in (("steps", steps), ("rank", rank)) if value is not None}
+def _training(steps: int | None, rank: int | None, in_motion: bool) -> dict[str, int | str]:
+    asked = {"steps": steps, "rank": rank, "camera_moves": "standard" if in_motion else None}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _status(character: dict[str, Any]) -> str:

@@ -4,13 +4,13 @@ A training job is a job like any other. Its `request` is the video that shows th
 and on the way every `sample_every` steps with the same prompt and seed.
 """
 
-from typing import Annotated, TypedDict, TypeVar
+from typing import Annotated, Literal, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.errors import RequestError
 from models.catalog import ModelSpec
-from models.catalog.training import CameraMove, TrainingDefaults
+from models.catalog.training import STANDARD_MOVES, CameraMove, TrainingDefaults
 
 MAX_STEPS = 20_000
 MAX_RANK = 128
@@ -28,6 +28,7 @@ class TrainingBody(BaseModel):
     `caption_dropout` is the share of pictures shown without their caption. `clip_frames`: for how many frames a picture
     is held: 1 unless the model never saw single frames. `camera_moves`: how each picture is filmed for these frames,
     and the words that its caption gets for each move, at `[camera]` or at the end: the character is learned in motion.
+    `"standard"`: with the moves and words that suit the model.
     `prior_weight` holds the model to its own predictions on `prior_prompts`, which do not name the trigger.
     `sample_every` 0: no samples on the way."""
 
@@ -40,7 +41,7 @@ class TrainingBody(BaseModel):
     batch_size: Annotated[int, Field(ge=1, le=32)] | None = None
     caption_dropout: Annotated[float, Field(ge=0, le=0.9)] | None = None
     clip_frames: Annotated[int, Field(ge=1, le=121)] | None = None
-    camera_moves: dict[CameraMove, _Words] | None = None
+    camera_moves: dict[CameraMove, _Words] | Literal["standard"] | None = None
     prior_weight: Annotated[float, Field(ge=0, le=100)] | None = None
     prior_prompts: Annotated[list[_Prompt], Field(max_length=MAX_PRIOR_PROMPTS)] | None = None
     size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")] | None = None
@@ -134,7 +135,11 @@ def settings_of(body: TrainingBody, spec: ModelSpec, *, trigger: str, seed: int)
 def _filming(body: TrainingBody, spec: ModelSpec, known: TrainingDefaults) -> _Filming:
     """For how many frames pictures are shown and with what moves. One frame does not move: moves that were not asked
     for go with it."""
-    moves = dict(known.camera_moves) if body.camera_moves is None else body.camera_moves
+    moves = dict(known.camera_moves)
+    if body.camera_moves == "standard":
+        moves = dict(known.camera_moves or STANDARD_MOVES)
+    elif body.camera_moves is not None:
+        moves = body.camera_moves
     frames = _or(body.clip_frames, known.clip_frames if known.clip_frames > 1 or not moves else FILMED_FRAMES)
     if body.camera_moves and frames == 1:
         message = f"One frame does not move: camera_moves need clip_frames of {FILMED_FRAMES}, or more."

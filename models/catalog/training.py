@@ -8,6 +8,17 @@ CameraMove = Literal["still", "pan_left", "pan_right", "tilt_up", "tilt_down", "
 """What a camera does in front of a picture. It pans left: what the picture shows goes to the right. It bobs, as in a
 walking hand: what the picture shows goes up and down."""
 
+STANDARD_MOVES: tuple[tuple[CameraMove, str], ...] = (
+    ("still", "static shot"),
+    ("pan_left", "the camera pans left"),
+    ("pan_right", "the camera pans right"),
+    ("tilt_up", "the camera tilts up"),
+    ("tilt_down", "the camera tilts down"),
+    ("zoom_in", "the camera moves closer"),
+    ("zoom_out", "the camera moves away"),
+)
+"""In the words of film makers, which captions of videos use; for models that an entry does not give others."""
+
 
 class TrainingDefaults(Record):
     """Settings in common use for a character's LoRA on full-size models; an entry says where its own differ.

@@ -394,6 +394,8 @@ export const pt: Texts<typeof en> = {
     fromWords: "Uma descrição",
     description: "Descrição",
     descriptionHint: "Primeiro são geradas imagens com estas palavras; você escolhe entre elas.",
+    inMotion: "Aprender em movimento",
+    inMotionHint: "Cada imagem é filmada com movimentos de câmera, para que a personagem também se pareça consigo quando se move. Leva cerca de três vezes mais tempo.",
     trigger: "Palavras-gatilho",
     triggerHint: "Significam o personagem nos prompts, por exemplo zxmaria mulher. Sem nenhuma, uma é inventada.",
     progress: "Treinamento de {{name}}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,10 @@ def test_given_pictures_when_a_character_is_made_then_it_is_watched_and_can_be_d
     page.get_by_role("button", name="New character").click()
     page.get_by_label("Name").fill("Ana")
     page.locator("input[type=file]").set_input_files(files)
-    page.get_by_role("dialog").get_by_role("button", name="New character").click()
+    page.get_by_role("checkbox", name="Learn it in motion").click()
+    with page.expect_request(lambda sent: sent.method == "POST" and sent.url.endswith("/videos/characters")) as made:
+        page.get_by_role("dialog").get_by_role("button", name="New character").click()
+    assert json.loads(made.value.post_data or "")["training"] == {"camera_moves": "standard"}
     card = page.get_by_role("main").get_by_role("listitem").filter(has_text="Ana")
     expect(card).to_contain_text("from 6 pictures")
 

@@ -41,13 +41,15 @@ def folder(tmp_path: Path) -> Path:
 def test_given_a_folder_when_created_then_its_pictures_and_captions_go_along(
     cli: Cli, studio: Studio, folder: Path, signed_puts: None
 ) -> None:
-    made = cli("characters", "create", folder, "--model", "wan2.2-t2v-a14b", "--steps", "50", "--json")
+    options = ("--model", "wan2.2-t2v-a14b", "--steps", "50", "--in-motion", "--json")
+    made = cli("characters", "create", folder, *options)
 
     assert made.code == 0, made.err
     character_id = made.json["id"]
     job = services.store().get(made.json["versions"][0]["video_id"])
     assert job.training is not None
     assert (made.json["name"], made.json["num_images"], job.training.settings.steps) == ("Ana", 5, 50)
+    assert job.training.settings.camera_moves["pan_left"] == "the camera pans left"
     assert [each.caption for each in job.training.references] == ["zxana at dawn", None, None, None, None]
     assert character_id in cli("characters", "list").out
     assert "5 images" in cli("characters", "show", character_id).out

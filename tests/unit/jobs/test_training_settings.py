@@ -5,6 +5,7 @@ import pytest
 from jobs.errors import RequestError
 from jobs.training import TrainingBody, settings_of
 from models import catalog
+from models.catalog.training import STANDARD_MOVES
 
 TRAINED = [spec for spec in catalog.all_models() if spec.training is not None]
 
@@ -30,6 +31,15 @@ def test_given_camera_moves_alone_when_settled_then_pictures_become_clips_that_t
     assert (made.clip_frames - 1) % spec.frame_rule.step == 0
 
 
+@pytest.mark.parametrize("spec", TRAINED, ids=lambda spec: spec.id)
+def test_given_standard_moves_when_settled_then_they_are_the_models_own_or_film_makers(spec: catalog.ModelSpec) -> None:
+    made = settings_of(TrainingBody(camera_moves="standard"), spec, trigger="z", seed=0)
+
+    assert spec.training is not None
+    assert made.camera_moves == dict(spec.training.camera_moves or STANDARD_MOVES)
+    assert made.clip_frames >= 9
+
+
 def test_given_one_frame_when_settled_then_the_models_own_moves_are_left_out() -> None:
     made = settings_of(TrainingBody(clip_frames=1), catalog.get("wan-mini"), trigger="z", seed=0)
 
@@ -40,6 +50,7 @@ def test_given_one_frame_when_settled_then_the_models_own_moves_are_left_out() -
     ("asked", "says"),
     [
         (TrainingBody(clip_frames=1, camera_moves={"zoom_in": "growing"}), "need clip_frames of 9"),
+        (TrainingBody(clip_frames=1, camera_moves="standard"), "need clip_frames of 9"),
         (TrainingBody(clip_frames=7), "5 or 9"),
     ],
 )

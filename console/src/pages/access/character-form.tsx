@@ -10,7 +10,7 @@ import { DropArea } from "@/components/drop-area";
 import { Problem } from "@/components/problem";
 import { Button } from "@/components/ui/button";
 import { Field, Input, Select, Textarea } from "@/components/ui/field";
-import { Segments } from "@/components/ui/inputs";
+import { Checkbox, Segments } from "@/components/ui/inputs";
 import { eachOf } from "@/lib/each-of";
 
 const VIDEO_TYPES = { "video/mp4": [".mp4"], "video/quicktime": [".mov"] };
@@ -25,6 +25,7 @@ export const CharacterForm = ({ onDone }: { onDone: () => void }) => {
   const [trigger, setTrigger] = useState("");
   const [source, setSource] = useState<"files" | "words">("files");
   const [description, setDescription] = useState("");
+  const [inMotion, setInMotion] = useState(false);
   const [files, setFiles] = useState<readonly File[]>([]);
   const video = files.find((file) => file.type.startsWith("video/"));
   const images = files.filter((file) => file.type.startsWith("image/"));
@@ -40,7 +41,8 @@ export const CharacterForm = ({ onDone }: { onDone: () => void }) => {
       await eachOf(video ? [video] : images, 4, async (file, index) => {
         sent[index] = await upload(file);
       });
-      return make(video ? { video: sent[0] ?? "" } : { images: sent });
+      if (video) return make({ video: sent[0] ?? "" });
+      return make({ images: sent, ...(inMotion ? { training: { camera_moves: "standard" } } : {}) });
     },
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ["get", "/v1/videos/characters"] });
@@ -115,6 +117,15 @@ export const CharacterForm = ({ onDone }: { onDone: () => void }) => {
             <Preview key={`${file.name}${index}`} file={file} onRemove={() => setFiles(files.filter((each) => each !== file))} />
           ))}
         </ul>
+      )}
+      {source === "files" && !video && (
+        <div className="flex items-start gap-3">
+          <Checkbox label={t("characters.inMotion")} checked={inMotion} onChange={setInMotion} />
+          <div>
+            <p className="text-sm font-medium">{t("characters.inMotion")}</p>
+            <p className="text-sm text-quiet">{t("characters.inMotionHint")}</p>
+          </div>
+        </div>
       )}
       {error && !["name", "model", "trigger"].includes(error.param ?? "") && <Problem error={error} />}
       <Button type="submit" look="primary" disabled={!name.trim() || (source === "files" ? files.length === 0 : !description.trim()) || making.isPending}>
