@@ -8,8 +8,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from lambdas.api.openapi import characters, studio, videos, webhooks
+from lambdas.api.openapi.parts import references
 from lambdas.api.refusals import table
-from lambdas.api.views import ErrorView
 
 PATH = Path(__file__).parents[3] / "docs" / "openapi.json"
 _MODULES = (videos, characters, studio, webhooks)
@@ -22,19 +22,15 @@ Errors are always `{"error": {message, type, param, code}}`; `param` names the f
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    _, schemas = models_json_schema(
-        [
-            *((body, "validation") for module in _MODULES for body in module.BODIES),
-            *((shown, "serialization") for module in _MODULES for shown in (*module.SHOWN, ErrorView)),
-        ],
-        ref_template="#/components/schemas/{model}",
-    )
+    paths = _tagged({path: found for module in _MODULES for path, found in module.paths().items()})
+    described = dict.fromkeys(each.described for each in references(paths))
+    _, schemas = models_json_schema(list(described), ref_template="#/components/schemas/{model}")
     return {
         "openapi": "3.1.0",
         "info": {"title": "Revalida Video", "version": "1", "description": _ABOUT + table()},
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
-        "paths": _tagged({path: found for module in _MODULES for path, found in module.paths().items()}),
+        "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "schemas": dict(sorted(schemas["$defs"].items())),

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from jobs.character import CharacterBody, ReviewBody
 from jobs.character_view import CharacterDeletedView, CharacterListView, CharacterView, PictureListView, TrainingView
 from jobs.ids import CHARACTER_ID_PATTERN
@@ -19,14 +17,6 @@ from lambdas.api.openapi.parts import (
 )
 from lambdas.api.openapi.videos import list_query
 
-BODIES: tuple[type[BaseModel], ...] = (CharacterBody, ReviewBody, TrainingBody)
-SHOWN: tuple[type[BaseModel], ...] = (
-    CharacterDeletedView,
-    CharacterListView,
-    CharacterView,
-    PictureListView,
-    TrainingView,
-)
 _ONE = in_path("character_id", CHARACTER_ID_PATTERN)
 _ERRORS = (400, 404)
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from jobs.ids import KEY_ID_PATTERN
 from lambdas.api.key_views import AuditView, KeyBody, KeyListView, KeyUpdate, KeyView
 from lambdas.api.openapi.parts import Described, in_path, json_body, operation, parameter
@@ -11,16 +9,6 @@ from lambdas.api.query import MAX_HISTORY_H
 from lambdas.api.views import FleetHistoryView, FleetView, ModelListView, ModelView
 
 MODEL_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-BODIES: tuple[type[BaseModel], ...] = (KeyBody, KeyUpdate)
-SHOWN: tuple[type[BaseModel], ...] = (
-    AuditView,
-    FleetHistoryView,
-    FleetView,
-    KeyListView,
-    KeyView,
-    ModelListView,
-    ModelView,
-)
 
 
 def paths() -> dict[str, Any]:

@@ -24,15 +24,6 @@ from lambdas.api.openapi.parts import (
 from lambdas.api.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_SEARCH_CHARS
 from lambdas.api.views import ContentView, EstimateView, VideoDeletedView, VideoListView
 
-BODIES: tuple[type[BaseModel], ...] = (RequestBody, RemixBody, EditBody, UploadBody)
-SHOWN: tuple[type[BaseModel], ...] = (
-    ContentView,
-    EstimateView,
-    UploadView,
-    VideoDeletedView,
-    VideoListView,
-    VideoView,
-)
 _ONE = in_path("video_id", JOB_ID_PATTERN)
 
 
@@ -106,7 +97,7 @@ def _content() -> Described:
         "videoContent",
         "The finished file, by a redirect to a signed URL, or as signed URLs (`Accept: application/json`)",
         {
-            "200": answer("To `Accept: application/json`: the signed URLs", "ContentView"),
+            "200": answer("To `Accept: application/json`: the signed URLs", ContentView),
             "302": {"description": "`Location` is the file, for an hour"},
         },
         (400, 404),

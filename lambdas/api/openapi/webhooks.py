@@ -17,15 +17,6 @@ from lambdas.api.webhook_views import (
     WebhookView,
 )
 
-BODIES: tuple[type[BaseModel], ...] = (RotateBody, TestBody, WebhookBody, WebhookUpdate)
-SHOWN: tuple[type[BaseModel], ...] = (
-    DeliveryListView,
-    EventTypesView,
-    WebhookDeletedView,
-    WebhookListView,
-    WebhookTestView,
-    WebhookView,
-)
 _ERRORS = (400, 404)
 
 
