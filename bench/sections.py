@@ -93,6 +93,7 @@ SECTIONS: dict[str, Task] = {
     "ceilings": Task(_ceilings, 60.0),
     "kernels": Task(_kernels, 90.0),
     "wan-480p": Task(_wan_480p, 260.0),
+    "lora-beside": Task(_of("beside", "lora"), 150.0),
     "profile": Task(_of("profile", "forward"), 120.0),
     "checkpoints": Task(_of("pipeline", "checkpoints"), 150.0),
     "streamed": Task(_of("capped", "streamed_against_resident"), 260.0),

@@ -74,7 +74,7 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         num_inference_steps=catalog.check_steps(spec, steps),
         guidance_scale=_guidance(spec, guidance),
         guidance_scale_2=None if guidance_2 is None else _guidance(spec, guidance_2),
-        scheduler=body.scheduler,
+        scheduler=body.scheduler or default.scheduler,
         image=image,
         video=video,
         loras=_loras(body),

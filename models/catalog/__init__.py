@@ -34,6 +34,7 @@ from models.catalog.registry import (
 from models.catalog.spec import (
     Defaults,
     FrameRule,
+    FusedLora,
     Licence,
     Limits,
     ModelSpec,
@@ -50,6 +51,7 @@ __all__ = [
     "Defaults",
     "DuplicateModel",
     "FrameRule",
+    "FusedLora",
     "Licence",
     "Limits",
     "ModelSpec",

@@ -16,6 +16,7 @@ from models.catalog.training import TrainingDefaults
 Task = Literal["text-to-video", "image-to-video", "multi-shot"]
 MultiShot = Literal["native", "per-shot"]
 CpuKernels = Literal["stock", "onednn"]
+Expert = Literal["high_noise", "low_noise", "both"]
 CommercialUse = Literal["allowed", "conditional", "forbidden"]
 
 _SIZE = re.compile(r"^([1-9][0-9]{0,4})x([1-9][0-9]{0,4})$")
@@ -95,13 +96,16 @@ class FrameRule(Record):
 
 
 class Defaults(Record):
-    """What a request means that leaves these out. Sources: the model's own card or its diffusers documentation."""
+    """What a request means that leaves these out. Sources: the model's own card or its diffusers documentation.
+
+    ``scheduler`` None is the published one."""
 
     size: Size
     num_frames: int
     num_inference_steps: int
     guidance_scale: float
     guidance_scale_2: float | None = None
+    scheduler: str | None = None
     negative_prompt: str = ""
 
 
@@ -159,6 +163,15 @@ class WeightsSpec(Record):
         return self.sources[0].files
 
 
+class FusedLora(Record):
+    """A LoRA that is part of a model: taken into the weights when they are loaded, before they are quantised. ``file``
+    lies in ``repo``, one of the model's sources."""
+
+    repo: str
+    file: str
+    expert: Expert = "both"
+
+
 class Licence(Record):
     """A licence and what it allows. ``commercial_use``: ``conditional`` means allowed under the terms in ``note``,
     which the operator has to check; ``forbidden`` means refused here until the operator acknowledges it."""
@@ -179,6 +192,8 @@ class ModelSpec(Record):
     this one's videos, where that is another one: see ``continuing_model``. ``training``: how LoRAs are trained for it
     (by its package's module ``training``); None where they cannot be. ``cpu_kernels``: ``stock`` gives the stock
     pipeline's bits on a CPU; ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
+    ``fused_loras`` make another model of the first source's weights; ``flow_shift`` is the shift of the noise levels
+    that they were trained at, where it is not the published one.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -203,6 +218,8 @@ class ModelSpec(Record):
     embedded: bool = False
     cpu_kernels: CpuKernels = "stock"
     continued_by: str | None = None
+    fused_loras: tuple[FusedLora, ...] = ()
+    flow_shift: float | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -214,6 +231,10 @@ class ModelSpec(Record):
             raise ValueError(f"{self.id}: the default steps are beyond the model's limit")
         if ("multi-shot" in self.tasks) != (self.multi_shot == "native"):
             raise ValueError(f"{self.id}: the task multi-shot and multi_shot='native' go together")
+        if self.default.scheduler not in (None, *self.schedulers):
+            raise ValueError(f"{self.id}: the default scheduler is not one of its schedulers")
+        if {lora.repo for lora in self.fused_loras} - {source.repo for source in self.weights.sources}:
+            raise ValueError(f"{self.id}: a fused LoRA is in none of its sources")
         return self
 
     def variant(self, **changes: object) -> Self:

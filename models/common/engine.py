@@ -17,6 +17,7 @@ from models.common.frames import to_frames
 from models.common.lora import LoraSwitch
 from models.common.pipelines import PipelineSet
 from models.common.progress import Progress
+from models.common.schedulers import shifted
 from models.common.shots import PlannedShot, chained, plan_shots
 from models.interface import Checkpoint, GenerationRequest, Phase, Step, UnsupportedRequest
 from models.speed.step_cache import forget_steps
@@ -195,7 +196,10 @@ class DiffusersVideoModel:
             yield frame
 
     def _scheduler(self, request: GenerationRequest) -> Any:
-        return self._family.schedulers[request.scheduler or DEFAULT_SCHEDULER](self._pipelines.published_scheduler)
+        published = self._pipelines.published_scheduler
+        if self.spec.flow_shift is not None:
+            published = shifted(published, self.spec.flow_shift)
+        return self._family.schedulers[request.scheduler or DEFAULT_SCHEDULER](published)
 
     def _activate_loras(self, request: GenerationRequest, pipe: Any) -> None:
         if self._loras is None:

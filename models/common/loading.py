@@ -12,6 +12,7 @@ from models.common.engine import DiffusersVideoModel
 from models.common.family import Family
 from models.common.pipelines import PipelineSet
 from models.common.residency import Residency
+from models.interface import LoraRef, WeightsError
 
 if TYPE_CHECKING:
     from models.catalog import ModelSpec
@@ -40,5 +41,22 @@ def open_model(
         device=target,
         dtype=torch.float32 if target.type == "cpu" else torch.bfloat16,
         residency=Residency.of(plan, target, cpu_kernels=spec.cpu_kernels),
+        fused=fused_loras(spec, weights_dir),
     )
     return model(spec=spec, family=family, pipelines=opened)
+
+
+def fused_loras(spec: ModelSpec, folder: Path) -> tuple[LoraRef, ...]:
+    """The files of the LoRAs that are part of the model, in its folder; those of a shipped model lie beside it.
+
+    Raises `WeightsError` for one that is not there.
+    """
+    found = []
+    for lora in spec.fused_loras:
+        path = folder / lora.file
+        if spec.embedded and not path.is_file():
+            path = folder.parent / lora.repo / lora.file
+        if not path.is_file():
+            raise WeightsError(path, f"missing: a LoRA that is part of {spec.id}")
+        found.append(LoraRef(path=path, scale=1.0, name=path.stem, experts=lora.expert))
+    return tuple(found)

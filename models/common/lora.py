@@ -86,6 +86,15 @@ class LoraSwitch:
                 self._denoisers[expert].delete_adapters(name)
 
 
+def fuse(pipeline_class: Any, denoisers: Mapping[str, Any], loras: tuple[LoraRef, ...]) -> None:
+    """Takes `loras` into the weights for good; nothing runs beside the layers afterwards. Raises `LoraError`."""
+    LoraSwitch(pipeline_class, denoisers).activate(loras)
+    for denoiser in denoisers.values():
+        if getattr(denoiser, "peft_config", None):
+            denoiser.fuse_lora()
+            denoiser.unload_lora()
+
+
 def _file_digest(lora: LoraRef) -> str:
     try:
         return file_sha256(lora.path)

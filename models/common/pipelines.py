@@ -16,9 +16,11 @@ from safetensors import SafetensorError
 
 from models.common import weights
 from models.common.family import Family
+from models.common.fingerprint import file_sha256
+from models.common.lora import fuse
 from models.common.residency import Places, Residency, Visitor
 from models.common.resumable import resumable
-from models.interface import WeightsError
+from models.interface import LoraError, LoraRef, WeightsError
 from models.speed import fast_load
 from models.speed.quantised import Format
 from models.speed.tiers import NONE, Acceleration, acceleration
@@ -43,8 +45,9 @@ class PipelineSet:
         dtype: torch.dtype,
         residency: Residency,
         acceleration: Acceleration | None = None,
+        fused: tuple[LoraRef, ...] = (),
     ) -> None:
-        """`acceleration` None: what the residency's tier means on the device."""
+        """`acceleration` None: what the residency's tier means on the device. `fused` LoRAs are part of the weights."""
         self._index = weights.check_folder(folder, elsewhere=self.elsewhere)
         self._family = family
         self._folder = folder
@@ -57,7 +60,8 @@ class PipelineSet:
         self.residency = residency
         self.acceleration = acceleration or _acceleration(residency, device, folder / "transformer" / "config.json")
         self.places = Places(residency, device, self.acceleration)
-        self.revision = weights.revision_of(folder)
+        self._fused = fused
+        self.revision = "+".join((weights.revision_of(folder), *(file_sha256(lora.path) for lora in fused)))
 
     def text(self, *, with_image: bool) -> Any:
         """The pipeline that encodes text; its weights are read at the first call."""
@@ -107,8 +111,9 @@ class PipelineSet:
                 given |= {name: getattr(first, name) for name in self._networks()}
             pipe = self._load(with_image, given)
             if first is None:
-                denoisers = (getattr(pipe, name) for name in self._networks() if name != "vae")
-                self.places.settle(denoisers=denoisers, vae=pipe.vae)
+                names = [name for name in self._networks() if name != "vae"]
+                self._fuse(pipe, names)
+                self.places.settle(denoisers=(getattr(pipe, name) for name in names), vae=pipe.vae)
             self._generation[with_image] = pipe
         return self._generation[with_image]
 
@@ -157,6 +162,15 @@ class PipelineSet:
         pipe.set_progress_bar_config(disable=True)
         pipe.run_device = self.device
         return pipe
+
+    def _fuse(self, pipe: Any, names: Collection[str]) -> None:
+        """Before anything is quantised: a sum of quantised weights would be rounded twice."""
+        if not self._fused:
+            return
+        try:
+            fuse(type(pipe), {self._family.denoisers[name]: getattr(pipe, name) for name in names}, self._fused)
+        except LoraError as error:
+            raise WeightsError(self._folder, str(error)) from error
 
     def _quickly_loaded(self, names: Collection[str], dtypes: Mapping[str, torch.dtype]) -> dict[str, Any]:
         """Networks read by several readers at once: onto the GPU where they stay there. Nothing on a CPU, where the

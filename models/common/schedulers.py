@@ -45,6 +45,12 @@ class EvenFlowEuler(FlowMatchEulerDiscreteScheduler):  # type: ignore[misc]
         super().set_timesteps(num_inference_steps, device, sigmas=sigmas, mu=mu, timesteps=timesteps)
 
 
+def shifted(scheduler: Any, shift: float) -> Any:
+    """The published flow scheduler on noise levels of another shift."""
+    name = "flow_shift" if "flow_shift" in scheduler.config else "shift"
+    return type(scheduler).from_config(scheduler.config, **{name: shift})
+
+
 def flow_euler(scheduler: Any) -> Any:
     """Euler steps on the published flow schedule."""
     if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):

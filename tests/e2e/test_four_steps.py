@@ -1,6 +1,8 @@
-"""A few-step LoRA as an operator brings it: two files in the bucket, four steps without guidance, the right video."""
+"""Four steps without guidance, the right video: by a LoRA as an operator brings it, and by a model that has it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from openai import BadRequestError
@@ -28,6 +30,18 @@ def test_the_four_step_lora_of_wan_mini_makes_the_video_asked_for(studio: Studio
         extra_body={**quick, "guidance_scale": 1, "seed": 3},
     )
 
+    check_made(studio, video)
+
+
+def test_the_four_step_model_makes_it_by_its_defaults(studio: Studio) -> None:
+    video = studio.openai().videos.create_and_poll(
+        model="wan-mini-4step", prompt=PROMPT, size="128x128", seconds="2", extra_body={"seed": 3}
+    )
+
+    check_made(studio, video)
+
+
+def check_made(studio: Studio, video: Any) -> None:
     assert video.status == "completed", video.error
     assert (video.scheduler, video.num_inference_steps) == ("flow-match-euler", 4)
     shown = read_clip(decode(studio.openai().videos.download_content(video.id).read()).frames)

@@ -2,7 +2,7 @@
 
 from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, TextEncoderArch, VaeArch
 from models.catalog.licences import PROJECT
-from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
+from models.catalog.spec import Defaults, FrameRule, FusedLora, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 from models.catalog.training import TrainingDefaults
 
 _SIZES = (Size(width=128, height=128), Size(width=96, height=160), Size(width=160, height=96))
@@ -59,15 +59,18 @@ _ARCH = ArchSpec(
 )
 
 
-def _shipped(model_id: str) -> WeightsSpec:
-    source = WeightsSource(
-        repo=model_id,
-        revision="shipped",
-        revision_pinned=False,
-        revision_note="shipped in models/checkpoints; its version is this repository's own commit",
-        files=("**/*",),
+def _shipped(*folders: str) -> WeightsSpec:
+    sources = tuple(
+        WeightsSource(
+            repo=folder,
+            revision="shipped",
+            revision_pinned=False,
+            revision_note="shipped in models/checkpoints; its version is this repository's own commit",
+            files=("**/*",),
+        )
+        for folder in folders
     )
-    return WeightsSpec(sources=(source,), gib=0.03)
+    return WeightsSpec(sources=sources, gib=0.03)
 
 
 # `python -m training.characters` measures what these make of a character (docs/characters.md).
@@ -142,6 +145,27 @@ _WAN_MINI_I2V = _WAN_MINI.variant(
 )
 
 
+_WAN_MINI_4STEP = _WAN_MINI.variant(
+    id="wan-mini-4step",
+    title="Wan mini, four steps",
+    default=_DEFAULT.model_copy(
+        update={
+            "num_inference_steps": 4,
+            "guidance_scale": 1.0,
+            "guidance_scale_2": 1.0,
+            "scheduler": "flow-match-euler",
+        }
+    ),
+    training=None,
+    schedulers=("flow-match-euler",),
+    weights=_shipped("wan-mini", "wan-mini-4step"),
+    fused_loras=tuple(
+        FusedLora(repo="wan-mini-4step", file=f"{expert}.safetensors", expert=expert)
+        for expert in ("high_noise", "low_noise")
+    ),
+)
+
+
 def _holocine_mini(model_id: str, title: str, *, sparse: bool, max_frames: int) -> ModelSpec:
     return ModelSpec(
         id=model_id,
@@ -173,6 +197,7 @@ def _holocine_mini(model_id: str, title: str, *, sparse: bool, max_frames: int) 
 MODELS = (
     _WAN_MINI,
     _WAN_MINI_I2V,
+    _WAN_MINI_4STEP,
     # Trained on stories of 49 frames. Sparse attention sees few frames at once and follows its captions at 81 as well;
     # full attention loses the character there (figures in the model card).
     _holocine_mini("holocine-mini", "HoloCine mini (full attention)", sparse=False, max_frames=49),

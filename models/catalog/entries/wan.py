@@ -6,7 +6,17 @@ Sizes, frames, rates, steps and guidance: the model cards and WanPipeline's docu
 from models.catalog.arch import ArchSpec, CrossAttentionDenoiser
 from models.catalog.licences import APACHE_2
 from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE, pipeline_files
-from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+from models.catalog.spec import (
+    Defaults,
+    FrameRule,
+    FusedLora,
+    Limits,
+    ModelSpec,
+    Size,
+    SizeRule,
+    WeightsSource,
+    WeightsSpec,
+)
 from models.catalog.training import TrainingDefaults
 
 _BOTH_EXPERTS = pipeline_files(networks=("text_encoder", "transformer", "transformer_2", "vae"))
@@ -158,4 +168,42 @@ _TI2V = ModelSpec(
     licence=APACHE_2,
 )
 
-MODELS = (_T2V, _I2V, _TI2V)
+
+def _in_four_steps(base: ModelSpec, folder: str, *, continued_by: str | None) -> ModelSpec:
+    """`base` with the LoRAs of Wan2.2-Lightning in its weights: four Euler steps on noise levels of shift 5, without
+    guidance (its card: timesteps 1000, 937.5, 833.3 and 625)."""
+    loras = WeightsSource(
+        repo="lightx2v/Wan2.2-Lightning",
+        revision="main",
+        revision_pinned=False,
+        revision_note="no commit hash of this repository could be established when the entry was written",
+        files=(f"{folder}/*_noise_model.safetensors",),
+    )
+    return base.variant(
+        id=f"{base.id}-4step",
+        title=f"{base.title}, four steps",
+        continued_by=continued_by,
+        default=base.default.model_copy(
+            update={
+                "num_inference_steps": 4,
+                "guidance_scale": 1.0,
+                "guidance_scale_2": 1.0,
+                "scheduler": "flow-match-euler",
+            }
+        ),
+        training=None,
+        schedulers=("flow-match-euler",),
+        # Two LoRAs of 1.23 GB.
+        weights=WeightsSpec(sources=(*base.weights.sources, loras), gib=base.weights.gib + 2.3),
+        fused_loras=tuple(
+            FusedLora(repo=loras.repo, file=f"{folder}/{expert}_model.safetensors", expert=expert)
+            for expert in ("high_noise", "low_noise")
+        ),
+        flow_shift=5.0,
+    )
+
+
+_T2V_4STEP = _in_four_steps(_T2V, "Wan2.2-T2V-A14B-4steps-lora-rank64-Seko-V1.1", continued_by="wan2.2-i2v-a14b-4step")
+_I2V_4STEP = _in_four_steps(_I2V, "Wan2.2-I2V-A14B-4steps-lora-rank64-Seko-V1", continued_by=None)
+
+MODELS = (_T2V, _I2V, _TI2V, _T2V_4STEP, _I2V_4STEP)

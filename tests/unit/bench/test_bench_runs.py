@@ -12,7 +12,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 if torch.cuda.is_available():
     pytest.skip("on a GPU the benchmark itself is to be run", allow_module_level=True)
 
-from bench import capped, cold, decode, denoise, in_memory, kernels, loading, networks, pipeline, plots, report
+from bench import beside, capped, cold, decode, denoise, in_memory, kernels, loading, networks, pipeline, plots, report
 from bench.record import Row, Section, table
 from bench.sections import SECTIONS
 from models.estimate.work import LatentGrid
@@ -152,6 +152,17 @@ def test_the_capped_run_follows_the_plan(rows: list[Row], monkeypatch: pytest.Mo
 
     assert [row.what.rsplit(" ", 1)[1] for row in rows[:3]] == ["text", "denoise", "decode"]
     assert rows[-1].note.endswith("bit-identical: True")
+
+
+def test_a_lora_beside_the_layers_is_timed_against_one_in_them(
+    rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "fast", lambda: Acceleration(trimmed=True, linears="int8"))
+
+    beside.lora(CEILINGS, rows.append)
+
+    assert_measured(rows)
+    assert [row.variant for row in rows] == ["fused", "beside"]
 
 
 def test_every_section_can_be_found_and_has_a_limit() -> None:
