@@ -106,7 +106,7 @@ class LoraShelf:
             shown = "".join(c if c.isprintable() else "?" for c in name[:60])
             message = f"There is no character '{shown}'."
             raise RequestError(message, param=param, code="character_not_found") from error
-        if character.model != model:
+        if character.model not in (model, catalog.get(model).takes_loras_of):
             message = f"The character '{character.name}' was trained for {character.model}, not for {model}."
             raise RequestError(message, param=param, code="character_of_another_model")
         return Lora(name=lora_name(character.id, self._ready(character, version, param)))

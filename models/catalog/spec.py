@@ -193,7 +193,7 @@ class ModelSpec(Record):
     (by its package's module ``training``); None where they cannot be. ``cpu_kernels``: ``stock`` gives the stock
     pipeline's bits on a CPU; ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
     ``fused_loras`` make another model of the first source's weights; ``flow_shift`` is the shift of the noise levels
-    that they were trained at, where it is not the published one.
+    that they were trained at, where it is not the published one. LoRAs of the model ``takes_loras_of`` fit this one too.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -220,6 +220,7 @@ class ModelSpec(Record):
     continued_by: str | None = None
     fused_loras: tuple[FusedLora, ...] = ()
     flow_shift: float | None = None
+    takes_loras_of: str | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -163,6 +163,7 @@ _WAN_MINI_4STEP = _WAN_MINI.variant(
         FusedLora(repo="wan-mini-4step", file=f"{expert}.safetensors", expert=expert)
         for expert in ("high_noise", "low_noise")
     ),
+    takes_loras_of="wan-mini",
 )
 
 

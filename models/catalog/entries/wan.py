@@ -200,6 +200,7 @@ def _in_four_steps(base: ModelSpec, folder: str, *, continued_by: str | None) ->
             for expert in ("high_noise", "low_noise")
         ),
         flow_shift=5.0,
+        takes_loras_of=base.id,
     )
 
 

@@ -202,6 +202,10 @@ def test_given_a_character_that_cannot_be_used_then_it_is_refused_by_name(
     image = url(picture(3))
     elsewhere = {"model": "wan-mini-i2v", "image": image, "loras": [{"character": "Bia"}]}
     assert refusal(elsewhere) == (400, "loras[0].character", "character_of_another_model")
+    in_four_steps = api(
+        "POST", "/v1/videos", json_body={**GOOD, "model": "wan-mini-4step", "prompt": "[character:Bia]"}
+    )
+    assert in_four_steps.body["loras"][0]["name"] == f"{made['id']}.v1"
     assert refusal({"prompt": "[character:Bia]"}, other_api) == (400, "prompt", "character_not_found")
     assert refusal({"loras": [{"name": made["id"]}]}, other_api) == (400, "loras[0].name", "character_not_found")
     assert refusal({"loras": [{"name": f"{made['id']}.v2"}]}) == (400, "loras[0].name", "character_not_ready")
