@@ -193,7 +193,7 @@ class ModelSpec(Record):
     (by its package's module ``training``); None where they cannot be. ``cpu_kernels``: ``stock`` gives the stock
     pipeline's bits on a CPU; ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
     ``fused_loras`` make another model of the first source's weights; ``flow_shift`` is the shift of the noise levels
-    that they were trained at, where it is not the published one. LoRAs of the model ``takes_loras_of`` fit this one too.
+    that they were trained at, where it is not the published one. LoRAs of ``takes_loras_of`` fit this model too.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
