@@ -31,7 +31,7 @@ def test_given_a_prompt_alone_then_the_models_defaults_are_filled_in() -> None:
     request = validate({"prompt": "a red circle"})
 
     assert (request.model, request.size, request.num_frames, request.fps) == ("wan-mini", "128x128", 33, 16)
-    assert (request.num_inference_steps, request.guidance_scale, request.seconds) == (12, 2.5, 2.0)
+    assert (request.num_inference_steps, request.guidance_scale, request.seconds) == (20, 3.0, 2.0)
 
 
 def test_given_no_seed_then_one_is_drawn_and_kept() -> None:
