@@ -1,7 +1,8 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.unit.models.families.cases import CASES
 
@@ -18,3 +19,11 @@ def weights_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return made[name]
 
     return folder_of
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """The number of threads is part of a checkpoint's numerics: no test leaves another one to the next."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

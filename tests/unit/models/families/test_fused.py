@@ -134,7 +134,6 @@ def test_given_a_lora_that_is_not_there_then_its_file_is_named_before_anything_i
 
 
 def test_given_the_shipped_four_step_model_then_its_video_is_wan_minis_with_the_lora_by_request() -> None:
-    torch.set_num_threads(1)
     spec = catalog.get("wan-mini-4step")
     asked: dict[str, Any] = {
         **{"prompt": "a red circle moves to the left", "width": 96, "height": 160, "num_frames": 17, "fps": 16},
