@@ -9,15 +9,12 @@ import torch
 from peft import LoraConfig
 
 from bench import denoise, networks, pipeline
-from bench.networks import CUDA
 from bench.record import Row
 from models.speed.ceilings import Ceilings
-from models.speed.timing import seconds_of
 
 MODEL = "wan2.2-t2v-a14b"
 RANK = 64  # of Wan2.2-Lightning, which has an adapter on every linear layer of a block
 _LAYERS = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
-_REPEATS = 5
 
 
 def lora(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
@@ -33,12 +30,7 @@ def lora(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
         if "lora_" in name:
             parameter.data = parameter.data.to(torch.bfloat16)
     runs = {name: denoise.call_of(MODEL, each, given) for name, each in (("fused", fused), ("beside", beside))}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(_REPEATS + 1):
-        for name, run in runs.items():
-            seconds = seconds_of(run, CUDA)
-            if turn:
-                times[name].append(seconds)
+    times, _ = denoise.in_turn(runs)
     slow_s = median(times["beside"])
     for name, taken in times.items():
         add(

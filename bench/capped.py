@@ -20,7 +20,6 @@ from models.estimate import Work
 from models.placement import Plan
 from models.speed.ceilings import Ceilings
 from models.speed.host_copy import HostCopy
-from models.speed.tiers import acceleration
 from models.speed.timing import median_s, seconds_of
 
 CAP_GIB = 22.0
@@ -63,9 +62,8 @@ def _one(model_id: str, frames: int | None, add: Callable[[Row], None]) -> None:
     vae = networks.vae(model_id, torch.float32 if plan.vae.dtype == "float32" else torch.bfloat16).to("cpu")
     networks.release()
     _cap(CAP_GIB)
-    head_dim = 64 if model_id.startswith(("cogvideox", "ltx")) else 128
     # One forward of each: compiling would take longer than all of them.
-    chosen = replace(acceleration("exact", CUDA, head_dim=head_dim, linears=None), compiled=False)
+    chosen = replace(denoise.exact(model_id), compiled=False)
     places = Places(Residency.of(plan, CUDA), CUDA, chosen)
     places.settle(denoisers=[network], vae=vae)
     given = networks.inputs(model_id, grid)

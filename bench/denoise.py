@@ -29,14 +29,18 @@ STOCK = "stock"
 
 def variants(model_id: str, *, quantised: bool = True) -> dict[str, Acceleration]:
     """What is compared: the stock class with its default attention and with cuDNN's, and our two tiers."""
-    head_dim = 64 if model_id.startswith(("cogvideox", "ltx")) else 128
-    exact = acceleration("exact", CUDA, head_dim=head_dim, linears=None)
-    ours = {STOCK: NONE, "stock, _native_cudnn": Acceleration(kernel="_native_cudnn"), "exact": exact}
+    ours = {STOCK: NONE, "stock, _native_cudnn": Acceleration(kernel="_native_cudnn"), "exact": exact(model_id)}
     if quantised and supported("float8", CUDA):
-        ours["fast, fp8"] = replace(exact, linears="float8")
+        ours["fast, fp8"] = replace(exact(model_id), linears="float8")
     if quantised:
-        ours["fast, int8"] = replace(exact, linears="int8")
+        ours["fast, int8"] = replace(exact(model_id), linears="int8")
     return ours
+
+
+def exact(model_id: str) -> Acceleration:
+    """What the exact tier means for a model on this GPU."""
+    head_dim = 64 if model_id.startswith(("cogvideox", "ltx")) else 128
+    return acceleration("exact", CUDA, head_dim=head_dim, linears=None)
 
 
 def sharing(network: Any) -> Any:
@@ -62,16 +66,7 @@ def compare(
     errors = errors_of(model_id, grid, wanted)
     base = networks.denoiser(model_id)
     runs = {name: _call(model_id, prepared(base, each), grid) for name, each in wanted.items()}
-    outs: dict[str, torch.Tensor] = {}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    began_s = time.monotonic()
-    for turn in range(repeats + 1):
-        if turn > 1 and time.monotonic() - began_s > limit_s:
-            break
-        for name, run in runs.items():
-            seconds = seconds_of(lambda run=run, name=name: outs.__setitem__(name, run()), CUDA)  # type: ignore[misc]
-            if turn:
-                times[name].append(seconds)
+    times, outs = in_turn(runs, repeats=repeats, limit_s=limit_s)
     pflop = forward_flops(spec.arch.denoiser, grid, has_image=False) / 1e15
     what = f"{model_id} {work.width}x{work.height}x{work.num_frames}"
     stock_s = median(times.get(STOCK) or [float("nan")])
@@ -94,6 +89,24 @@ def compare(
                 note=f"{pflop * 1e3 / middle:.0f} TF/s; {note}",
             )
         )
+
+
+def in_turn(
+    runs: Mapping[str, Callable[[], torch.Tensor]], *, repeats: int = REPEATS, limit_s: float = 240.0
+) -> tuple[dict[str, list[float]], dict[str, torch.Tensor]]:
+    """Seconds of every run, one after the other `repeats` times after one warm-up (fewer where `limit_s` is over), and
+    what each gave last."""
+    outs: dict[str, torch.Tensor] = {}
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    began_s = time.monotonic()
+    for turn in range(repeats + 1):
+        if turn > 1 and time.monotonic() - began_s > limit_s:
+            break
+        for name, run in runs.items():
+            seconds = seconds_of(lambda run=run, name=name: outs.__setitem__(name, run()), CUDA)  # type: ignore[misc]
+            if turn:
+                times[name].append(seconds)
+    return times, outs
 
 
 def prepared(base: Any, chosen: Acceleration) -> Any:

@@ -14,13 +14,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import in_memory, networks
+from bench import denoise, in_memory, networks
 from bench.networks import CUDA
 from bench.record import Row
 from models.interface import Checkpoint, GenerationStopped, Step
 from models.speed.ceilings import Ceilings
 from models.speed.quantised import supported
-from models.speed.tiers import NONE, Acceleration, acceleration
+from models.speed.tiers import NONE, Acceleration
 
 STEPS = 4
 PUBLISHED_STEPS = 40
@@ -29,7 +29,7 @@ CHECKPOINT_INTERVAL_S = 120.0
 
 
 def exact() -> Acceleration:
-    return acceleration("exact", CUDA, head_dim=128, linears=None)
+    return denoise.exact(in_memory.MODEL)
 
 
 def fast() -> Acceleration:

@@ -1,6 +1,8 @@
-"""Parts that several families share: the layout of a pipeline's files, the text encoders, the two Wan autoencoders."""
+"""Parts that several families share: the layout of a pipeline's files, the text encoders, the two Wan autoencoders, and
+a two-expert model in four steps."""
 
 from models.catalog.arch import ConvCost, TextEncoderArch, VaeArch
+from models.catalog.spec import FusedLora, ModelSpec, WeightsSpec
 
 
 def pipeline_files(
@@ -78,3 +80,28 @@ WAN_22_VAE = VaeArch(
     parameters=704_688_668,
     weight_bytes=4,
 )
+
+
+def in_four_steps(base: ModelSpec, weights: WeightsSpec, *, file: str, **changes: object) -> ModelSpec:
+    """``base`` with a LoRA for each expert in its weights: four Euler steps without guidance. ``file`` is the path of
+    the LoRAs in the last source of ``weights``, with ``{expert}`` in it; ``changes`` are further fields."""
+    four_steps = {
+        "num_inference_steps": 4,
+        "guidance_scale": 1.0,
+        "guidance_scale_2": 1.0,
+        "scheduler": "flow-match-euler",
+    }
+    made = {
+        "id": f"{base.id}-4step",
+        "title": f"{base.title}, four steps",
+        "default": base.default.model_copy(update=four_steps),
+        "training": None,
+        "schedulers": ("flow-match-euler",),
+        "weights": weights,
+        "fused_loras": tuple(
+            FusedLora(repo=weights.sources[-1].repo, file=file.format(expert=expert), expert=expert)
+            for expert in ("high_noise", "low_noise")
+        ),
+        "takes_loras_of": base.id,
+    }
+    return base.variant(**(made | changes))

@@ -2,7 +2,8 @@
 
 from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, TextEncoderArch, VaeArch
 from models.catalog.licences import PROJECT
-from models.catalog.spec import Defaults, FrameRule, FusedLora, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
+from models.catalog.parts import in_four_steps
+from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
 from models.catalog.training import TrainingDefaults
 
 _SIZES = (Size(width=128, height=128), Size(width=96, height=160), Size(width=160, height=96))
@@ -147,26 +148,7 @@ _WAN_MINI_I2V = _WAN_MINI.variant(
 )
 
 
-_WAN_MINI_4STEP = _WAN_MINI.variant(
-    id="wan-mini-4step",
-    title="Wan mini, four steps",
-    default=_DEFAULT.model_copy(
-        update={
-            "num_inference_steps": 4,
-            "guidance_scale": 1.0,
-            "guidance_scale_2": 1.0,
-            "scheduler": "flow-match-euler",
-        }
-    ),
-    training=None,
-    schedulers=("flow-match-euler",),
-    weights=_shipped("wan-mini", "wan-mini-4step"),
-    fused_loras=tuple(
-        FusedLora(repo="wan-mini-4step", file=f"{expert}.safetensors", expert=expert)
-        for expert in ("high_noise", "low_noise")
-    ),
-    takes_loras_of="wan-mini",
-)
+_WAN_MINI_4STEP = in_four_steps(_WAN_MINI, _shipped("wan-mini", "wan-mini-4step"), file="{expert}.safetensors")
 
 
 def _holocine_mini(model_id: str, title: str, *, sparse: bool, max_frames: int) -> ModelSpec:

@@ -5,11 +5,10 @@ Sizes, frames, rates, steps and guidance: the model cards and WanPipeline's docu
 
 from models.catalog.arch import ArchSpec, CrossAttentionDenoiser
 from models.catalog.licences import APACHE_2
-from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE, pipeline_files
+from models.catalog.parts import UMT5_XXL, WAN_22_VAE, WAN_NEGATIVE_PROMPT, WAN_VAE, in_four_steps, pipeline_files
 from models.catalog.spec import (
     Defaults,
     FrameRule,
-    FusedLora,
     Limits,
     ModelSpec,
     Size,
@@ -169,9 +168,9 @@ _TI2V = ModelSpec(
 )
 
 
-def _in_four_steps(base: ModelSpec, folder: str, *, continued_by: str | None) -> ModelSpec:
-    """`base` with the LoRAs of Wan2.2-Lightning in its weights: four Euler steps on noise levels of shift 5, without
-    guidance (its card: timesteps 1000, 937.5, 833.3 and 625)."""
+def _lightning(base: ModelSpec, folder: str, *, continued_by: str | None) -> ModelSpec:
+    """`base` with the LoRAs of Wan2.2-Lightning, made for noise levels of shift 5 (its card: timesteps 1000, 937.5,
+    833.3 and 625)."""
     loras = WeightsSource(
         repo="lightx2v/Wan2.2-Lightning",
         revision="main",
@@ -179,32 +178,13 @@ def _in_four_steps(base: ModelSpec, folder: str, *, continued_by: str | None) ->
         revision_note="no commit hash of this repository could be established when the entry was written",
         files=(f"{folder}/*_noise_model.safetensors",),
     )
-    return base.variant(
-        id=f"{base.id}-4step",
-        title=f"{base.title}, four steps",
-        continued_by=continued_by,
-        default=base.default.model_copy(
-            update={
-                "num_inference_steps": 4,
-                "guidance_scale": 1.0,
-                "guidance_scale_2": 1.0,
-                "scheduler": "flow-match-euler",
-            }
-        ),
-        training=None,
-        schedulers=("flow-match-euler",),
-        # Two LoRAs of 1.23 GB.
-        weights=WeightsSpec(sources=(*base.weights.sources, loras), gib=base.weights.gib + 2.3),
-        fused_loras=tuple(
-            FusedLora(repo=loras.repo, file=f"{folder}/{expert}_model.safetensors", expert=expert)
-            for expert in ("high_noise", "low_noise")
-        ),
-        flow_shift=5.0,
-        takes_loras_of=base.id,
-    )
+    # Two LoRAs of 1.23 GB.
+    weights = WeightsSpec(sources=(*base.weights.sources, loras), gib=base.weights.gib + 2.3)
+    file = f"{folder}/{{expert}}_model.safetensors"
+    return in_four_steps(base, weights, file=file, flow_shift=5.0, continued_by=continued_by)
 
 
-_T2V_4STEP = _in_four_steps(_T2V, "Wan2.2-T2V-A14B-4steps-lora-rank64-Seko-V1.1", continued_by="wan2.2-i2v-a14b-4step")
-_I2V_4STEP = _in_four_steps(_I2V, "Wan2.2-I2V-A14B-4steps-lora-rank64-Seko-V1", continued_by=None)
+_T2V_4STEP = _lightning(_T2V, "Wan2.2-T2V-A14B-4steps-lora-rank64-Seko-V1.1", continued_by="wan2.2-i2v-a14b-4step")
+_I2V_4STEP = _lightning(_I2V, "Wan2.2-I2V-A14B-4steps-lora-rank64-Seko-V1", continued_by=None)
 
 MODELS = (_T2V, _I2V, _TI2V, _T2V_4STEP, _I2V_4STEP)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import WanTransformer3DModel
 from diffusers.models.activations import GELU
 from peft import LoraConfig
 from torch import Tensor
@@ -17,6 +16,7 @@ from models.speed import fusing
 from models.speed.attention import use
 from models.speed.fusing import FusedWanProcessor, fuse
 from models.speed.quantised import QuantisedLinear, quantise
+from tests.unit.models.speed.networks import tiny_wan, wan_inputs
 
 CPU = torch.device("cpu")
 
@@ -24,22 +24,10 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def stock() -> Any:
     """Two blocks in the layout of Wan A14B, random."""
-    torch.manual_seed(3)
-    network = WanTransformer3DModel(
-        patch_size=(1, 2, 2),
-        num_attention_heads=3,
-        attention_head_dim=32,
-        in_channels=4,
-        out_channels=4,
-        text_dim=24,
-        freq_dim=32,
-        ffn_dim=160,
-        num_layers=2,
-        rope_max_seq_len=32,
-    )
+    network = tiny_wan(seed=3)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    return network.requires_grad_(False).eval()
+    return network.requires_grad_(False)
 
 
 @pytest.fixture
@@ -50,12 +38,7 @@ def fused(stock: Any) -> Any:
 
 
 def forward(network: Any, dtype: torch.dtype = torch.float32) -> Tensor:
-    generator = torch.Generator().manual_seed(4)
-    out: Tensor = network(
-        hidden_states=torch.randn(2, 4, 3, 8, 12, generator=generator).to(dtype),
-        timestep=torch.tensor([500, 20]),
-        encoder_hidden_states=torch.randn(2, 7, 24, generator=generator).to(dtype),
-    )[0]
+    out: Tensor = network(**wan_inputs(dtype))[0]
     return out
 
 
