@@ -27,7 +27,7 @@ from models.speed.tiers import accelerate, acceleration
 from models.speed.timing import median_s
 
 MODEL = "wan2.2-t2v-a14b"
-LAYOUTS = (Layout(cfg=2, ulysses=1), Layout(cfg=1, ulysses=2), Layout(cfg=2, ulysses=2), Layout(cfg=1, ulysses=4))
+LAYOUTS = (Layout(cfg=2, ulysses=2), Layout(cfg=2, ulysses=1), Layout(cfg=1, ulysses=2), Layout(cfg=1, ulysses=4))
 _WARM_UP, _REPEATS = 2, 5
 _LIMIT_S = 120.0
 
@@ -57,12 +57,18 @@ def scaling(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
 def _row(layout: Layout, blocked: bool, reference: Path, one_s: float) -> Row:
     environment = os.environ | {"NCCL_P2P_DISABLE": str(int(blocked))}
     command = [sys.executable, "-m", "bench.parallel", str(layout.cfg), str(layout.ulysses), str(reference)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=True)
+    what = f"{MODEL} 480p81, a guided step"
+    variant = f"CFG {layout.cfg} x Ulysses {layout.ulysses}" + (", NCCL_P2P_DISABLE=1" if blocked else "")
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=True)
+    except subprocess.SubprocessError as error:
+        # The other layouts are still worth measuring.
+        return Row(what=what, variant=variant, value=None, unit="s", note=f"{error}: {_end(error)}")
     found = json.loads(done.stdout.splitlines()[-1])
     efficiency = one_s / found["seconds"] / layout.gpus
     return Row(
-        what=f"{MODEL} 480p81, a guided step",
-        variant=f"CFG {layout.cfg} x Ulysses {layout.ulysses}" + (", NCCL_P2P_DISABLE=1" if blocked else ""),
+        what=what,
+        variant=variant,
         value=found["seconds"],
         unit="s",
         repeats=_REPEATS,
@@ -71,6 +77,12 @@ def _row(layout: Layout, blocked: bool, reference: Path, one_s: float) -> Row:
         reference="one GPU, bfloat16",
         note=f"parallel efficiency {efficiency:.3f}",
     )
+
+
+def _end(error: subprocess.SubprocessError) -> str:
+    """The end of what the process of a layout wrote to its standard error."""
+    written = getattr(error, "stderr", None) or ""
+    return (written if isinstance(written, str) else written.decode(errors="replace"))[-600:]
 
 
 def _step(device: torch.device, layout: Layout | None) -> Callable[[], torch.Tensor]:

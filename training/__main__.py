@@ -7,7 +7,7 @@
     pack       trained parts -> models/checkpoints
     evaluate   figures of a shipped checkpoint, printed and written to its model card
 
-On several GPUs start the same command under torchrun: the processes share the batch.
+On several GPUs start the same command under torchrun: every ten steps the processes average what they learned.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""All of a model's parameters as one vector: one optimizer step, one average and one all-reduce, whatever the model."""
+"""All of a model's parameters as one vector: one optimizer step, one average and one agreement between
+processes, whatever the model."""
 
 from typing import Protocol
 
@@ -15,6 +16,9 @@ class Stepper(Protocol):
 
 
 MAX_GRADIENT_NORM = 1.0
+AGREE_EVERY = 10
+"""Steps between two averages over the processes of a distributed run. Each goes its own way in between (local SGD,
+Stich 2019), so that a step holds no communication and can be a CUDA graph."""
 
 
 class FlatParameters:
@@ -31,6 +35,7 @@ class FlatParameters:
         self.values = nn.Parameter(torch.cat([p.detach().float().flatten() for p in self.parameters]))
         self.gradient = torch.zeros_like(self.values)
         self.values.grad = self.gradient
+        self.steps = 0
         self._tie(self.values.data, with_gradient=True)
         self.share_start(device)
         self.ema = self.values.detach().clone()
@@ -50,10 +55,7 @@ class FlatParameters:
             dist.broadcast(self.values.data.to(device), src=0)
 
     def step(self, optimizer: Stepper) -> None:
-        """Average the gradients over processes, clip them, step, and update the average of the parameters."""
-        if dist.is_initialized():
-            dist.all_reduce(self.gradient)
-            self.gradient.div_(dist.get_world_size())
+        """Clip the gradients, step, and update the average of the parameters."""
         norm = torch.linalg.vector_norm(self.gradient)
         self.gradient.mul_((MAX_GRADIENT_NORM / (norm + 1e-6)).clamp(max=1.0))
         # One batch whose gradient overflowed must not end a run: it moves nothing.
@@ -62,6 +64,13 @@ class FlatParameters:
         self.gradient.zero_()
         with torch.no_grad():
             self.ema.lerp_(self.values, 1 - self.ema_decay)
+
+    def agree(self) -> None:
+        """To be called after every step: now and then, give all processes the mean of their parameters."""
+        self.steps += 1
+        if dist.is_initialized() and self.steps % AGREE_EVERY == 0:
+            dist.all_reduce(self.values.data)
+            self.values.data.div_(dist.get_world_size())
 
     def use_average(self) -> None:
         """Let the modules view the averaged parameters, for export; training cannot go on before `use_latest`."""

@@ -121,6 +121,7 @@ def train(options: RunOptions, *, start_from: Path | None = None, decoder_only: 
         loss = reconstruction_loss(shown, video, covered) + KL_WEIGHT * divergence
         torch.autograd.backward(loss)
         flat.step(optimizer)
+        flat.agree()
         if clock.due(LOG_EVERY_S):
             log(options, clock, loss=float(loss.detach()), psnr_db=float(psnr_db(shown.detach(), video).mean()))
             _save(vae, flat, options, stream, device, keep_statistics=decoder_only)

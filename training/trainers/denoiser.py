@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -253,11 +252,12 @@ def train(
         flat.step(optimizer)
         return loss.detach()
 
-    steps = StepGraphs(step) if on_gpu and options.compile and not dist.is_initialized() else step
+    steps = StepGraphs(step) if on_gpu and options.compile else step
     saver = _Saver(model, flat, options.out / f"{expert}.safetensors", clock)
     while clock.tick():
         optimizer.set_learning_rate(clock.learning_rate)
         loss = steps(sample(), choose(task, device))
+        flat.agree()
         if clock.step % scale.refresh_every == 0:
             pool.refresh()
         if clock.due(LOG_EVERY_S):

@@ -27,7 +27,7 @@ from training.networks.flat import FlatParameters
 from training.networks.text import embed
 from training.networks.transformer import EAGER, SIZES, Passes, build_transformer, compiled_passes, predict_velocity
 from training.trainers.denoiser import Conditions, choose, conditions, empty_caption, load_frozen
-from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, start
+from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, rank, start
 from training.trainers.tasks import TASKS, Expert, Task, tiny
 
 STEPS = 4
@@ -44,7 +44,7 @@ GUIDANCE: dict[Expert, float] = {
 OWN_WAY_SHARE = 0.5
 """Share of walks that go on from where the student's own step ends, so that it learns to mend what it does wrong."""
 
-RANK = 12
+RANK = 18
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
 KEPT_WALKS = 24
 REPLAYS = 3
@@ -175,7 +175,9 @@ class _Walks:
         self.on_gpu = self.device.type == "cuda"
         self.kind = task.kinds[0][0]
         self.clips = CLIPS if self.on_gpu else 2
-        self.chunks = chunks(ChunkStream([self.kind], [1.0], self.clips, options.seed + 31), options.workers)
+        self.chunks = chunks(
+            ChunkStream([self.kind], [1.0], self.clips, options.seed + 31 + 1000 * rank()), options.workers
+        )
         self.nothing = empty_caption(encoder, SCENE_TOKENS, self.device)
         self.kept: list[tuple[Conditions, list[Gap]]] = []
 
@@ -239,6 +241,7 @@ def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
                     loss = gap_loss(task, student, gap, given, passes)
                 torch.autograd.backward(loss)
                 flats[expert].step(optimizers[expert])
+                flats[expert].agree()
                 losses[f"at_{gap.begin:.3f}"] = loss.detach()
         if clock.due(LOG_EVERY_S):
             log(options, clock, **{name: float(value) for name, value in losses.items()})
@@ -254,5 +257,7 @@ def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, passes: 
 
 
 def _save(student: Experts, flats: dict[Expert, FlatParameters], out: Path) -> None:
+    if rank() != 0:
+        return
     save_adapter(student.high, flats["high"], out / "high_noise.safetensors")
     save_adapter(student.low, flats["low"], out / "low_noise.safetensors")

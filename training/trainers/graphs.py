@@ -73,7 +73,7 @@ class StepGraphs:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
         # The graphs never run at once, so they share one pool of memory.
-        with torch.cuda.graph(graph, pool=self.pool):
+        with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
             loss = self.step(given, chosen)
         self.pool = graph.pool()
         return _Captured(graph=graph, batch=given, choice=chosen, loss=loss)

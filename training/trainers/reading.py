@@ -123,6 +123,7 @@ def train(options: RunOptions) -> Path:
         loss, right = reading_loss(encoder, heads, ids.to(device), classes.to(device))
         torch.autograd.backward(loss)
         flat.step(optimizer)
+        flat.agree()
         if clock.due(LOG_EVERY_S):
             log(
                 options,

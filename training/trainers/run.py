@@ -88,14 +88,16 @@ def start(options: RunOptions) -> torch.device:
     """Seed everything, join the other processes if torchrun started several, and name this one's device."""
     rank = int(os.environ.get("RANK", "0"))
     torch.manual_seed(options.seed + rank)
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if options.device != "cuda":
-        torch.manual_seed(options.seed)
+        if several:
+            dist.init_process_group("gloo")
         return torch.device(options.device)
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if several:
         dist.init_process_group("nccl", device_id=device)
     return device
 
