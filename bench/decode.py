@@ -87,6 +87,7 @@ def _variants(model_id: str) -> dict[str, Callable[[], Any]]:
         STOCK: plain,
         "float32, stock, tiled": lambda: tiled(plain()),
         "bfloat16, stock": lambda: plain().to(torch.bfloat16),
+        "float32, quick": lambda: quick(torch.float32),
         "bfloat16, quick": lambda: quick(torch.bfloat16),
         "bfloat16, quick, tiled": lambda: tiled(quick(torch.bfloat16)),
         "float16, quick": lambda: quick(torch.float16),

@@ -9,6 +9,7 @@ import mmap
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -71,6 +72,20 @@ def _tf_s(seconds: float, side: int = _SIDE) -> float:
 def _matmul_tf_s(device: torch.device) -> float:
     left, right = _square(device), _square(device)
     return _tf_s(median_s(lambda: left @ right, device, warm_up=5, repeats=15))
+
+
+def products(device: torch.device) -> tuple[Callable[[], torch.Tensor], float]:
+    """About half a second of the same products, to be timed in turn with other work, and their TFLOPs: a card that is
+    warm runs slower than one that starts, and so does its ceiling."""
+    side, count = (_SIDE, 400) if device.type == "cuda" else (64, 2)
+    left, right = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+
+    def run() -> torch.Tensor:
+        for _ in range(count):
+            out = left @ right
+        return out
+
+    return run, 2 * count * side**3 / 1e12
 
 
 def _int8_tf_s(device: torch.device) -> float:

@@ -5,6 +5,7 @@ Each reads a row once, keeps it in registers in float32, and writes it once; tor
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -84,8 +85,18 @@ def unit_silu(rows: Tensor, gain: Tensor, *, scale: float, silu: bool) -> Tensor
     count, channels = rows.shape
     padded = triton.next_power_of_2(channels)
     block = max(1, _ELEMENTS_A_PROGRAM // padded)
-    out = rows.new_empty(rows.shape)
+    # Of a video whose channels do not lie side by side, the rows are a view with other strides.
+    out = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
     _unit_silu[(triton.cdiv(count, block),)](
-        rows, gain, out, count, scale, channels=channels, padded=padded, block=block, silu=silu, num_warps=4
+        rows.contiguous(),
+        gain,
+        out,
+        count,
+        scale,
+        channels=channels,
+        padded=padded,
+        block=block,
+        silu=silu,
+        num_warps=4,
     )
     return out

@@ -42,13 +42,15 @@ def test_given_rows_then_they_are_normed_over_all_heads_and_each_head_is_rotated
 
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("silu", [True, False])
+@pytest.mark.parametrize("strided", [False, True])
 @pytest.mark.parametrize("shape", [(37, 12), (5, 96), (1, 384)])
 def test_given_rows_then_each_is_made_one_long_and_activated(
-    dtype: torch.dtype, silu: bool, shape: tuple[int, int]
+    dtype: torch.dtype, silu: bool, shape: tuple[int, int], strided: bool
 ) -> None:
     torch.manual_seed(2)
     rows, gain = torch.randn(*shape, device=DEVICE).to(dtype), torch.randn(shape[1], device=DEVICE).to(dtype)
     rows[0] = 0  # has no direction, and stays zero
+    rows = rows.t().contiguous().t() if strided else rows
 
     out = kernels.unit_silu(rows, gain, scale=shape[1] ** 0.5, silu=silu)
 
