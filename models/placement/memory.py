@@ -10,10 +10,13 @@ GIB = 2.0**30
 # Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
 # Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
 _TILED_OUTPUTS = 3.4
-# What convolutions take beside tensors while they decode whole frames. Measured peaks of Wan A14B's VAE at 832x480x81
-# on an H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB in float32 and 4.7 in bfloat16, where weights and followed
-# tensors are 8.1 and 4.0. Tiles stay below the followed: 2.4 GiB of 2.95.
+# What convolutions take beside tensors while they decode. Measured peaks of Wan A14B's VAE at 832x480x81 on an H200
+# (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB in float32 and 4.7 in bfloat16, where weights and followed tensors are
+# 8.1 and 4.0.
 _WORKSPACE = 1.17
+# The same of tiles. Measured under a cap of 22 GiB (`SECTIONS=capped`, 2026-11-27): Wan TI2V-5B 9.4 GiB, where weights
+# and followed tensors are 8.2; HunyuanVideo 4.5 beside its streamed blocks, where they are 4.2.
+_TILED_WORKSPACE = 1.16
 # A text encoder's activations are small beside its weights: 512 tokens of 4096 numbers in a few copies.
 TEXT_ACTIVATIONS_GIB = 0.5
 # Blocks on the GPU while streaming: one that computes and one that arrives.
@@ -59,7 +62,7 @@ def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: i
 def decode_gib(spec: ModelSpec, work: Work, *, tiled: bool) -> float:
     """Activations, frames and workspace of decoding the longest generation."""
     tensors = max(grid_decode_gib(spec, grid, tiled=tiled) for grid in _grids(spec, work))
-    return tensors if tiled else tensors * _WORKSPACE
+    return tensors * (_TILED_WORKSPACE if tiled else _WORKSPACE)
 
 
 def grid_decode_gib(spec: ModelSpec, grid: LatentGrid, *, tiled: bool) -> float:

@@ -121,7 +121,9 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: D
 
 
 def _on_gpu_gib(parts: dict[str, PartPlan], phase: str) -> float:
-    return sum(part.gpu_gib for name, part in parts.items() if name == phase or part.mode == "resident")
+    """Weights that lie there in a phase: its own part's, resident ones, and what a streamed denoiser never gives up."""
+    staying = ("resident", "streamed")
+    return sum(part.gpu_gib for name, part in parts.items() if name == phase or part.mode in staying)
 
 
 def _vae_dtype(spec: ModelSpec) -> Dtype:

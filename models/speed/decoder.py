@@ -3,8 +3,9 @@ and fewer passes over memory between them.
 
 The published recipes of Wan decode in float32. The fast tier does not: the difference is of the size of one step in 255
 (measured by the benchmark on every model, and on real frames of the trained mini model by a test). What else is done
-here to Wan's autoencoders changes no value but for the order of sums: a convolution pads itself instead of a copy being
-padded, nearest-neighbour enlargement copies pixels without a detour over float32, and norm and SiLU are one kernel.
+here to Wan's autoencoders changes no value but for the order of sums, so that the exact tier has it, too, in float32:
+a convolution pads itself instead of a copy being padded, nearest-neighbour enlargement copies pixels without a detour
+over another type, and norm and SiLU are one kernel.
 """
 
 from __future__ import annotations

@@ -1,0 +1,28 @@
+"""The placement's predictions against the peaks that a GPU showed under a cap of 22 GiB (bench/results/capped.json)."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import networks
+from bench.record import Row, Section
+from models import estimate, placement
+from models.placement import Plan
+
+RESULTS = Path(__file__).parents[3] / "bench" / "results" / "capped.json"
+ROWS = [row for row in Section.model_validate_json(RESULTS.read_text("utf-8")).rows if row.value is not None]
+
+
+def predicted_gib(row: Row) -> float:
+    model_id, size, phase = row.what.split()
+    width, height, num_frames = (int(number) for number in size.split("x"))
+    spec, work, _ = networks.work_of(model_id, (width, height), num_frames)
+    plan = placement.plan(spec, work, estimate.slot("A10G", host_memory_gib=110.0))
+    assert isinstance(plan, Plan)
+    return plan.phases_gib[phase]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
+def test_given_a_measured_peak_when_predicted_then_it_is_not_above(row: Row) -> None:
+    assert row.value is not None
+    assert row.value <= predicted_gib(row)
