@@ -52,8 +52,18 @@ TARGETS = (
     Target("Wan TI2V-5B, exato: não mais lento", "ti2v", "exact", _speedup, least=1.0),
     Target("HoloCine 241 quadros, exato: não mais lento", "holocine", "exact", _speedup, least=1.0),
     Target("22 GiB: tempo limitado / livre, A14B 720p81", "streamed", "streamed", _slowdown, most=1.10, what="forward"),
-    Target("VAE do Wan: vezes a receita float32", "decode-wan", "bfloat16, quick, tiled", _speedup, least=2.5),
-    Target("VAE do TI2V-5B: vezes a receita float32", "decode-ti2v", "bfloat16, quick, tiled", _speedup, least=2.5),
+    Target("VAE do Wan, inteiro: vezes a receita float32", "decode-wan", "bfloat16, quick", _speedup, least=2.5),
+    Target("VAE do TI2V-5B, inteiro: vezes a receita float32", "decode-ti2v", "bfloat16, quick", _speedup, least=2.5),
+    Target(
+        "VAE do Wan, em ladrilhos: vezes a receita float32", "decode-wan", "bfloat16, quick, tiled", _speedup, least=2.5
+    ),
+    Target(
+        "VAE do TI2V-5B, em ladrilhos: vezes a receita float32",
+        "decode-ti2v",
+        "bfloat16, quick, tiled",
+        _speedup,
+        least=2.5,
+    ),
     Target("Carga do disco: fração do limite", "loading", "ours", _share, least=0.8),
     Target("Carga do disco: vezes from_pretrained", "loading", "ours", _speedup, least=2.0),
     Target("Troca entre modelos na memória: fração do barramento", "switching", "ours", _share, least=0.8),

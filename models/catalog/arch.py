@@ -111,6 +111,8 @@ class VaeArch(Record):
     channels. ``temporal_tile``: latent frames a pass and the stride, where the stock class always decodes so.
     Decoding without tiles peaks at ``decode_bytes_per_cell`` and ``decode_bytes_per_cell_frame`` for each latent frame,
     times the cells of the grid, with numbers of ``weight_bytes``; followed as the denoiser's activations are.
+    ``decode_workspace``: what convolutions take besides, as a factor. 1.17 is Wan A14B's stock decoder, measured on an
+    H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB where weights and followed tensors are 8.1.
     ``tile_cells`` is the class's own tile. ``encodes``: what an input image makes the encoder see, one frame or a
     whole video padded with zeros.
     """
@@ -127,6 +129,7 @@ class VaeArch(Record):
     encodes: Literal["image", "video"] = "image"
     decode_bytes_per_cell: int
     decode_bytes_per_cell_frame: int
+    decode_workspace: float = 1.17
     tile_cells: int
     decoder_parameters: int
     parameters: int

@@ -10,12 +10,9 @@ GIB = 2.0**30
 # Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
 # Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
 _TILED_OUTPUTS = 3.4
-# What convolutions take beside tensors while they decode. Measured peaks of Wan A14B's VAE at 832x480x81 on an H200
-# (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB in float32 and 4.7 in bfloat16, where weights and followed tensors are
-# 8.1 and 4.0.
-_WORKSPACE = 1.17
-# The same of tiles. Measured under a cap of 22 GiB (`SECTIONS=capped`, 2026-11-27): Wan TI2V-5B 9.4 GiB, where weights
-# and followed tensors are 8.2; HunyuanVideo 4.5 beside its streamed blocks, where they are 4.2.
+# What convolutions take beside tensors while they decode tiles, as a factor. Measured under a cap of 22 GiB
+# (`make bench-gpu SECTIONS=capped`, 2026-11-27): Wan TI2V-5B 9.4 GiB, where weights and followed tensors are 8.2;
+# HunyuanVideo 4.5 beside its streamed blocks, where they are 4.2.
 _TILED_WORKSPACE = 1.16
 # A text encoder's activations are small beside its weights: 512 tokens of 4096 numbers in a few copies.
 TEXT_ACTIVATIONS_GIB = 0.5
@@ -48,8 +45,8 @@ def streamed_gib(spec: ModelSpec, bytes_per_number: int) -> float:
     return weights * _OUTSIDE_BLOCKS + _STREAMED_BLOCKS * largest
 
 
-def vae_gib(spec: ModelSpec) -> float:
-    return spec.arch.vae.parameters * spec.arch.vae.weight_bytes / GIB
+def vae_gib(spec: ModelSpec, bytes_per_number: int) -> float:
+    return spec.arch.vae.parameters * bytes_per_number / GIB
 
 
 def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: int) -> float:
@@ -59,14 +56,15 @@ def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: i
     return share * spec.arch.denoiser.activation_bytes_per_token * (bytes_per_number / 2) / GIB
 
 
-def decode_gib(spec: ModelSpec, work: Work, *, tiled: bool) -> float:
+def decode_gib(spec: ModelSpec, work: Work, bytes_per_number: int, *, tiled: bool) -> float:
     """Activations, frames and workspace of decoding the longest generation."""
     tensors = max(grid_decode_gib(spec, grid, tiled=tiled) for grid in _grids(spec, work))
-    return tensors * (_TILED_WORKSPACE if tiled else _WORKSPACE)
+    workspace = _TILED_WORKSPACE if tiled else spec.arch.vae.decode_workspace
+    return tensors * workspace * bytes_per_number / spec.arch.vae.weight_bytes
 
 
 def grid_decode_gib(spec: ModelSpec, grid: LatentGrid, *, tiled: bool) -> float:
-    """Tensors of decoding one generation, whole or in the tiles of the stock class."""
+    """Tensors of decoding one generation in the published precision, whole or in the tiles of the stock class."""
     vae = spec.arch.vae
     per_cell = vae.decode_bytes_per_cell + vae.decode_bytes_per_cell_frame * grid.frames
     if not tiled or grid.area <= vae.tile_cells:

@@ -54,10 +54,7 @@ def plan(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> Pl
     """
     if slot.is_cpu:
         return _cpu_plan(spec, work, slot)
-    tried = [
-        _gpu_plan(spec, work, slot, option, _denoiser_dtype(slot, tier))._replace(tier=tier)
-        for option in _options(spec)
-    ]
+    tried = [_gpu_plan(spec, work, slot, option, _denoiser_dtype(slot, tier), tier) for option in _options(spec)]
     fitting = [
         candidate for candidate in tried if candidate.predicted_peak_gib <= slot.kind.memory_gib - _GPU_RESERVE_GIB
     ]
@@ -83,22 +80,24 @@ def _denoiser_dtype(slot: Slot, tier: Tier) -> Dtype:
     return "int8" if slot.kind.int8 else "bfloat16"
 
 
-def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: Dtype) -> Plan:
+def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: Dtype, tier: Tier) -> Plan:
     quantised = dtype in ("int8", "float8")
     mode: Mode = "on-demand" if quantised and option.denoiser == "streamed" else option.denoiser
     expert = memory.expert_gib(spec, 2, quantised=quantised)
     experts = spec.arch.experts * expert
     on_gpu = experts if option.all_experts else expert
+    vae_bytes = _vae_bytes(spec, tier)
+    vae = memory.vae_gib(spec, vae_bytes)
     parts = {
         "text": PartPlan(option.text, "bfloat16", memory.text_gib(spec, 2), memory.text_gib(spec, 2)),
         "denoise": PartPlan(mode, dtype, memory.streamed_gib(spec, 2) if mode == "streamed" else on_gpu, experts),
-        "decode": PartPlan(option.vae, _vae_dtype(spec), memory.vae_gib(spec), memory.vae_gib(spec)),
+        "decode": PartPlan(option.vae, "float32" if vae_bytes == 4 else "bfloat16", vae, vae),
     }
     split = layout(spec, work, slot.count)
     activations = {
         "text": memory.TEXT_ACTIVATIONS_GIB,
         "denoise": memory.denoise_gib(spec, work, split, 2),
-        "decode": memory.decode_gib(spec, work, tiled=option.tiling),
+        "decode": memory.decode_gib(spec, work, vae_bytes, tiled=option.tiling),
     }
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
     from_disk = option.from_disk and mode == "streamed"
@@ -117,6 +116,7 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: D
         # One process a GPU, each with copies of its own.
         host_gib=split.gpus * (_HOST_BASE_GIB + sum(held.values())),
         stream_from_disk=from_disk,
+        tier=tier,
     )
 
 
@@ -126,8 +126,9 @@ def _on_gpu_gib(parts: dict[str, PartPlan], phase: str) -> float:
     return sum(part.gpu_gib for name, part in parts.items() if name == phase or part.mode in staying)
 
 
-def _vae_dtype(spec: ModelSpec) -> Dtype:
-    return "float32" if spec.arch.vae.weight_bytes == 4 else "bfloat16"
+def _vae_bytes(spec: ModelSpec, tier: Tier) -> int:
+    """Bytes of a number while decoding on a GPU: the fast tier decodes in half precision."""
+    return 2 if tier == "fast" else spec.arch.vae.weight_bytes
 
 
 def _cpu_plan(spec: ModelSpec, work: Work, slot: Slot) -> Plan | Refusal:
@@ -140,13 +141,13 @@ def _cpu_plan(spec: ModelSpec, work: Work, slot: Slot) -> Plan | Refusal:
     parts = {
         "text": PartPlan("resident", "float32", memory.text_gib(spec, 4), memory.text_gib(spec, 4)),
         "denoise": PartPlan("resident", "float32", experts, experts),
-        "decode": PartPlan("resident", "float32", memory.vae_gib(spec), memory.vae_gib(spec)),
+        "decode": PartPlan("resident", "float32", memory.vae_gib(spec, 4), memory.vae_gib(spec, 4)),
     }
     split = layout(spec, work, 1)
     activations = {
         "text": memory.TEXT_ACTIVATIONS_GIB,
         "denoise": memory.denoise_gib(spec, work, split, 4),
-        "decode": memory.decode_gib(spec, work, tiled=False) * 4 / spec.arch.vae.weight_bytes,
+        "decode": memory.decode_gib(spec, work, 4, tiled=False),
     }
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
     peak = max(phases.values())
@@ -203,5 +204,5 @@ def _nearest_work(spec: ModelSpec, work: Work, slot: Slot) -> Work | None:
 
 def _fits_somehow(spec: ModelSpec, work: Work, slot: Slot) -> bool:
     limit = slot.kind.memory_gib - _GPU_RESERVE_GIB
-    candidates = (_gpu_plan(spec, work, slot, option, "bfloat16") for option in _options(spec))
+    candidates = (_gpu_plan(spec, work, slot, option, "bfloat16", "exact") for option in _options(spec))
     return any(each.predicted_peak_gib <= limit and each.host_gib <= slot.host_gib for each in candidates)

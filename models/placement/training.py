@@ -41,7 +41,8 @@ def plan_training(spec: ModelSpec, work: TrainingWork, slot: Slot | None) -> Tra
     peak = 0.0
     for precision, share in _SHARES.items():
         # All experts stay: two of a 14B model in NF4 take less than one in bf16.
-        networks = spec.arch.experts * memory.expert_gib(spec, 2) * share + memory.vae_gib(spec)
+        networks = spec.arch.experts * memory.expert_gib(spec, 2) * share
+        networks += memory.vae_gib(spec, spec.arch.vae.weight_bytes)
         peak = _MARGIN * max(text, networks + activations)
         if peak <= room:
             return TrainingPlacement(
