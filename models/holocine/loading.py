@@ -66,7 +66,9 @@ class HoloCinePipelines(PipelineSet):
     def _load(self, with_image: bool, given: dict[str, Any]) -> Any:
         absent = {name: self._expert(name, path) for name, path in self._expert_paths().items() if name not in given}
         pipe = super()._load(with_image, given | absent)
-        if pipe.vae is not None:
+        # They decode each pixel three times. The fast tier does without, where whole frames fit.
+        in_tiles = self.residency.decoder != "half" or self.residency.vae_tiling
+        if pipe.vae is not None and in_tiles:
             pipe.vae.enable_tiling(**TILES)
         return pipe
 

@@ -72,6 +72,25 @@ def test_given_a_stop_when_resumed_in_a_fresh_process_then_the_frames_are_bit_id
     assert np.array_equal(whole, np.load(tmp_path / "frames.npy"))
 
 
+@pytest.mark.parametrize(
+    ("tier", "tiles", "in_tiles"), [("exact", False, True), ("fast", False, False), ("fast", True, True)]
+)
+def test_given_the_fast_tier_when_whole_frames_fit_then_they_are_decoded_without_the_references_tiles(
+    folder: Path, tier: Any, tiles: bool, in_tiles: bool
+) -> None:
+    pipelines = HoloCinePipelines(
+        variant="full",
+        family=HoloCineFamily(text_length=256),
+        folder=folder,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        residency=Residency(keep_text_encoder=True, tier=tier, vae_tiling=tiles),
+    )
+    vae = pipelines.generation(with_image=False).vae
+    assert vae.use_tiling is in_tiles
+    assert (vae.tile_sample_min_width == 416) is in_tiles
+
+
 def test_given_a_bfloat16_run_when_resumed_after_any_step_then_latents_stay_bfloat16_and_frames_are_identical(
     folder: Path,
 ) -> None:
