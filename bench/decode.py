@@ -16,6 +16,7 @@ from models.estimate.flops import vae_decode_flops
 from models.speed.ceilings import Ceilings
 from models.speed.decoder import quicken
 from models.speed.timing import seconds_of
+from models.wan.decode import stream_decode
 
 STOCK = "float32, stock"
 
@@ -90,8 +91,21 @@ def _variants(model_id: str) -> dict[str, Callable[[], Any]]:
         "float32, quick": lambda: quick(torch.float32),
         "bfloat16, quick": lambda: quick(torch.bfloat16),
         "bfloat16, quick, tiled": lambda: tiled(quick(torch.bfloat16)),
+        "bfloat16, quick, strips": lambda: _InStrips(tiled(quick(torch.bfloat16))),
         "float16, quick": lambda: quick(torch.float16),
     }
+
+
+class _InStrips:
+    """An autoencoder that decodes as the engine does where whole frames do not fit: in two strips."""
+
+    def __init__(self, vae: Any) -> None:
+        self._vae = vae
+        self.dtype = vae.dtype
+
+    def decode(self, latents: torch.Tensor, *, return_dict: bool) -> tuple[torch.Tensor]:
+        del return_dict
+        return (torch.cat(list(stream_decode(self._vae, latents, strips=2)), dim=2),)
 
 
 def _errors(model_id: str, latents: torch.Tensor) -> dict[str, float]:

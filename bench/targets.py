@@ -55,12 +55,12 @@ TARGETS = (
     Target("VAE do Wan, inteiro: vezes a receita float32", "decode-wan", "bfloat16, quick", _speedup, least=2.5),
     Target("VAE do TI2V-5B, inteiro: vezes a receita float32", "decode-ti2v", "bfloat16, quick", _speedup, least=2.5),
     Target(
-        "VAE do Wan, em ladrilhos: vezes a receita float32", "decode-wan", "bfloat16, quick, tiled", _speedup, least=2.5
+        "VAE do Wan, em faixas: vezes a receita float32", "decode-wan", "bfloat16, quick, strips", _speedup, least=2.5
     ),
     Target(
-        "VAE do TI2V-5B, em ladrilhos: vezes a receita float32",
+        "VAE do TI2V-5B, em faixas: vezes a receita float32",
         "decode-ti2v",
-        "bfloat16, quick, tiled",
+        "bfloat16, quick, strips",
         _speedup,
         least=2.5,
     ),

@@ -113,8 +113,8 @@ class VaeArch(Record):
     times the cells of the grid, with numbers of ``weight_bytes``; followed as the denoiser's activations are.
     ``decode_workspace``: what convolutions take besides, as a factor. 1.17 is Wan A14B's stock decoder, measured on an
     H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB where weights and followed tensors are 8.1.
-    ``tile_cells`` is the class's own tile. ``encodes``: what an input image makes the encoder see, one frame or a
-    whole video padded with zeros.
+    ``tile_cells`` is the class's own tile; ``strips``: the family decodes in a few large strips where they fit.
+    ``encodes``: what an input image makes the encoder see, one frame or a whole video padded with zeros.
     """
 
     spatial: int
@@ -131,6 +131,7 @@ class VaeArch(Record):
     decode_bytes_per_cell_frame: int
     decode_workspace: float = 1.17
     tile_cells: int
+    strips: bool = False
     decoder_parameters: int
     parameters: int
     weight_bytes: int = 2

@@ -161,6 +161,7 @@ class PipelineSet:
             self._published_scheduler = pipe.scheduler
         pipe.set_progress_bar_config(disable=True)
         pipe.run_device = self.device
+        pipe.decode_room_gib = self.residency.decode_room_gib
         return pipe
 
     def _fuse(self, pipe: Any, names: Collection[str]) -> None:

@@ -45,6 +45,7 @@ class Residency:
     denoiser_dtype: Dtype = "bfloat16"
     vae: str = "resident"
     vae_tiling: bool = False
+    decode_room_gib: float = 0.0
     layout: Layout = _ONE_GPU
     from_disk: bool = False
     """A streamed denoiser's blocks come from the local disk: the host cannot hold them all."""
@@ -68,6 +69,7 @@ class Residency:
             denoiser_dtype=plan.denoiser.dtype,
             vae=plan.vae.mode,
             vae_tiling=plan.vae_tiling,
+            decode_room_gib=plan.decode_room_gib,
             from_disk=plan.stream_from_disk,
             cpu_kernels=cpu_kernels,
             layout=plan.layout,

@@ -1,6 +1,9 @@
 """Bytes of each part and phase, in GiB. Weights are counted; activations come from the catalog's followed figures."""
 
+import math
+
 from models.catalog import ModelSpec
+from models.catalog.arch import VaeArch
 from models.estimate import Layout, Work
 from models.estimate.denoiser import num_tokens
 from models.estimate.work import LatentGrid, generations, latent_grid
@@ -14,6 +17,10 @@ _TILED_OUTPUTS = 3.4
 # (`make bench-gpu SECTIONS=capped`, 2026-11-27): Wan TI2V-5B 9.4 GiB, where weights and followed tensors are 8.2;
 # HunyuanVideo 4.5 beside its streamed blocks, where they are 4.2.
 _TILED_WORKSPACE = 1.16
+# Pixels by which neighbouring strips overlap: as much as the class's own tiles do.
+STRIP_OVERLAP = 64
+# More would be thinner than their overlaps are worth.
+_MOST_STRIPS = 6
 # A text encoder's activations are small beside its weights: 512 tokens of 4096 numbers in a few copies.
 TEXT_ACTIVATIONS_GIB = 0.5
 # Blocks on the GPU while streaming: one that computes and one that arrives.
@@ -56,21 +63,55 @@ def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: i
     return share * spec.arch.denoiser.activation_bytes_per_token * (bytes_per_number / 2) / GIB
 
 
-def decode_gib(spec: ModelSpec, work: Work, bytes_per_number: int, *, tiled: bool) -> float:
-    """Activations, frames and workspace of decoding the longest generation."""
-    tensors = max(grid_decode_gib(spec, grid, tiled=tiled) for grid in _grids(spec, work))
-    workspace = _TILED_WORKSPACE if tiled else spec.arch.vae.decode_workspace
-    return tensors * workspace * bytes_per_number / spec.arch.vae.weight_bytes
+def decode_gib(spec: ModelSpec, work: Work, bytes_per_number: int, *, tiled: bool, room_gib: float = 0.0) -> float:
+    """Activations, frames and workspace of decoding the longest generation; tiled: in strips where `room_gib` holds
+    them, else in the tiles of the stock class."""
+    vae = spec.arch.vae
+    if not tiled:
+        whole = max(grid_decode_gib(spec, grid, tiled=False) for grid in _grids(spec, work))
+        return whole * vae.decode_workspace * bytes_per_number / vae.weight_bytes
+    return max(_pieces_gib(spec, grid, bytes_per_number, room_gib) for grid in _grids(spec, work))
+
+
+def strips(vae: VaeArch, grid: LatentGrid, bytes_per_number: int, room_gib: float) -> int:
+    """The fewest strips of the longer side that can be decoded in `room_gib`; 0 where none can, or the family does not
+    know them."""
+    counts = range(2, _MOST_STRIPS + 1) if vae.strips else ()
+    return next((n for n in counts if _strips_gib(vae, grid, n, bytes_per_number) <= room_gib), 0)
+
+
+def strip_length(cells: int, count: int, overlap: int) -> int:
+    """Cells of the first of `count` strips of a side; each begins where the one before has `overlap` cells left."""
+    return min(cells, math.ceil(cells / count) + overlap)
+
+
+def _pieces_gib(spec: ModelSpec, grid: LatentGrid, bytes_per_number: int, room_gib: float) -> float:
+    vae = spec.arch.vae
+    count = strips(vae, grid, bytes_per_number, room_gib)
+    if count:
+        return _strips_gib(vae, grid, count, bytes_per_number)
+    return grid_decode_gib(spec, grid, tiled=True) * _TILED_WORKSPACE * bytes_per_number / vae.weight_bytes
+
+
+def _strips_gib(vae: VaeArch, grid: LatentGrid, count: int, bytes_per_number: int) -> float:
+    shorter, longer = sorted((grid.height, grid.width))
+    cells = shorter * strip_length(longer, count, STRIP_OVERLAP // vae.spatial)
+    return _tensors_gib(vae, grid, cells) * _TILED_WORKSPACE * bytes_per_number / vae.weight_bytes
 
 
 def grid_decode_gib(spec: ModelSpec, grid: LatentGrid, *, tiled: bool) -> float:
     """Tensors of decoding one generation in the published precision, whole or in the tiles of the stock class."""
     vae = spec.arch.vae
+    return _tensors_gib(vae, grid, vae.tile_cells if tiled else grid.area)
+
+
+def _tensors_gib(vae: VaeArch, grid: LatentGrid, cells: int) -> float:
+    """Of one piece of so many cells, and of what pieces leave behind."""
     per_cell = vae.decode_bytes_per_cell + vae.decode_bytes_per_cell_frame * grid.frames
-    if not tiled or grid.area <= vae.tile_cells:
+    if grid.area <= cells:
         return per_cell * grid.area / GIB
     pixels = grid.area * vae.spatial**2 * ((grid.frames - 1) * vae.temporal + 1)
-    return (per_cell * vae.tile_cells + _TILED_OUTPUTS * pixels * 3 * vae.weight_bytes) / GIB
+    return (per_cell * cells + _TILED_OUTPUTS * pixels * 3 * vae.weight_bytes) / GIB
 
 
 def _grids(spec: ModelSpec, work: Work) -> list[LatentGrid]:

@@ -27,7 +27,8 @@ class PartPlan(NamedTuple):
 class Plan(NamedTuple):
     """How to run a request on a slot.
 
-    ``dtype`` is that of the denoiser's arithmetic. ``vae_tiling``: decode in the class's spatial tiles. ``phases_gib``
+    ``dtype`` is that of the denoiser's arithmetic. ``vae_tiling``: decode in pieces, strips where ``decode_room_gib``
+    (beside the weights that stay) holds them and the family knows them, else the class's spatial tiles. ``phases_gib``
     are the predicted peaks of one GPU (of the host on a CPU slot) by phase, ``predicted_peak_gib`` the largest.
     ``host_gib`` is what the slot's processes, one a GPU, hold in host memory: every part that is not resident, or,
     where ``stream_from_disk``, only the text encoder on its way and the blocks on theirs, because the host could not
@@ -39,6 +40,7 @@ class Plan(NamedTuple):
     denoiser: PartPlan
     vae: PartPlan
     vae_tiling: bool
+    decode_room_gib: float
     layout: Layout
     phases_gib: dict[str, float]
     predicted_peak_gib: float

@@ -94,10 +94,11 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: D
         "decode": PartPlan(option.vae, "float32" if vae_bytes == 4 else "bfloat16", vae, vae),
     }
     split = layout(spec, work, slot.count)
+    room_gib = (slot.kind.memory_gib - _GPU_RESERVE_GIB) / _MARGIN - _on_gpu_gib(parts, "decode")
     activations = {
         "text": memory.TEXT_ACTIVATIONS_GIB,
         "denoise": memory.denoise_gib(spec, work, split, 2),
-        "decode": memory.decode_gib(spec, work, vae_bytes, tiled=option.tiling),
+        "decode": memory.decode_gib(spec, work, vae_bytes, tiled=option.tiling, room_gib=room_gib),
     }
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
     from_disk = option.from_disk and mode == "streamed"
@@ -110,6 +111,7 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: D
         denoiser=parts["denoise"],
         vae=parts["decode"],
         vae_tiling=option.tiling,
+        decode_room_gib=room_gib,
         layout=split,
         phases_gib=phases,
         predicted_peak_gib=max(phases.values()),
@@ -160,6 +162,7 @@ def _cpu_plan(spec: ModelSpec, work: Work, slot: Slot) -> Plan | Refusal:
         denoiser=parts["denoise"],
         vae=parts["decode"],
         vae_tiling=False,
+        decode_room_gib=0.0,
         layout=split,
         phases_gib=phases,
         predicted_peak_gib=peak,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
 
+from models import catalog
 from models.common import weights
 from models.common.calls import encode_padded, padded_arguments, shot_arguments
 from models.common.embeddings import Embedding
@@ -20,7 +21,9 @@ from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
 from models.common.schedulers import flow_dpm, flow_euler, flow_unipc, published
 from models.common.shots import PlannedShot
+from models.estimate.work import LatentGrid
 from models.interface import GenerationRequest
+from models.placement import memory
 from models.wan.decode import denormalise, stream_decode
 
 if TYPE_CHECKING:
@@ -68,11 +71,15 @@ class WanFamily:
         self,
         pipe: Any,
         latents: torch.Tensor,
-        request: GenerationRequest,  # noqa: ARG002
+        request: GenerationRequest,
         shot: PlannedShot,  # noqa: ARG002
         rng: torch.Generator,  # noqa: ARG002
     ) -> Iterator[torch.Tensor]:
-        return stream_decode(pipe.vae, denormalise(pipe.vae, latents))
+        frames, height, width = latents.shape[2:]
+        grid = LatentGrid(frames=frames, height=height, width=width, shots=(frames,))
+        vae = catalog.get(request.model).arch.vae
+        strips = memory.strips(vae, grid, pipe.vae.dtype.itemsize, pipe.decode_room_gib)
+        return stream_decode(pipe.vae, denormalise(pipe.vae, latents), strips=strips)
 
 
 def load(spec: ModelSpec, *, weights_dir: Path, device: str, plan: Plan | None) -> DiffusersVideoModel:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from models import catalog, estimate, placement
 from models.catalog import ModelSpec
 from models.estimate import Slot, Work
-from models.placement import Plan, Refusal
+from models.estimate.work import latent_grid
+from models.placement import Plan, Refusal, memory
 
 MODELS = catalog.all_models()
 FULL_SIZE = tuple(spec for spec in MODELS if not spec.embedded)
@@ -169,6 +170,18 @@ def test_given_a_small_card_when_the_vae_would_not_fit_whole_then_it_is_tiled() 
     spec = catalog.get("mochi-1")
     assert planned(spec, Work.default(spec), "A10G").vae_tiling
     assert not planned(spec, Work.default(spec), "H200").vae_tiling
+
+
+def test_given_whole_frames_that_do_not_fit_when_placed_then_wan_is_decoded_in_strips_that_do() -> None:
+    spec = catalog.get("wan2.2-ti2v-5b")
+    work = Work.default(spec)
+    plan = planned(spec, work, "A10G")
+    grid = latent_grid(spec, work, work.num_frames)
+    assert plan.vae_tiling
+    assert memory.strips(spec.arch.vae, grid, 4, plan.decode_room_gib) == 2
+    assert memory.strips(spec.arch.vae, grid, 4, plan.decode_room_gib * 0.7) > 2
+    assert memory.strips(spec.arch.vae, grid, 4, 0.0) == 0, "then in the class's tiles"
+    assert plan.phases_gib["decode"] <= PROCESS_CAP_GIB
 
 
 @given(st.sampled_from(FULL_SIZE), st.sampled_from(["A10G", "L4", "L40S", "A100", "H100", "H200"]), st.data())

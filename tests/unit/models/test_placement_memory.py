@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_iter
 from models import catalog
 from models.estimate.work import LatentGrid
 from models.placement import memory
+from models.wan.decode import stream_decode
 
 GIB = 2.0**30
 
@@ -124,6 +125,21 @@ def test_given_a_vae_when_followed_then_decoding_peaks_at_the_predicted(model_id
     latents = empty(1, spec.arch.vae.channels, grid.frames, grid.height, grid.width, dtype=dtype)
     followed = followed_gib(vae, lambda: vae.decode(latents))
     assert memory.grid_decode_gib(spec, grid, tiled=False) == pytest.approx(followed, rel=0.10)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_given_strips_when_followed_then_decoding_never_peaks_over_the_predicted(count: int) -> None:
+    spec = catalog.get("wan2.2-t2v-a14b")
+    with torch.device("meta"):
+        vae = diffusers.AutoencoderKLWan().eval()
+    vae.enable_tiling()
+    grid = LatentGrid(frames=2, height=56, width=96, shots=(2,))
+    latents = empty(1, 16, grid.frames, grid.height, grid.width, dtype=torch.float32)
+    followed = followed_gib(vae, lambda: list(stream_decode(vae, latents, strips=count)))
+    room_gib = memory._strips_gib(spec.arch.vae, grid, count, 4)
+    assert memory.strips(spec.arch.vae, grid, 4, room_gib) == count
+    assert followed <= room_gib
+    assert followed < memory.grid_decode_gib(spec, grid, tiled=False)
 
 
 def test_given_a_tiled_vae_when_followed_then_decoding_never_peaks_over_the_predicted() -> None:

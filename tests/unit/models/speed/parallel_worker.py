@@ -19,6 +19,7 @@ def plan_for(layout: estimate.Layout) -> Plan:
         denoiser=resident,
         vae=resident,
         vae_tiling=False,
+        decode_room_gib=0.0,
         layout=layout,
         phases_gib={},
         predicted_peak_gib=0.1,

@@ -15,6 +15,7 @@ from models import speed, tiny
 from models.registry import CHECKPOINTS
 from models.speed import fusing
 from models.speed.decoder import quicken, shorten
+from models.wan.decode import stream_decode
 from training.evaluation.generate import to_tensor
 from training.evaluation.prompts import scene_prompts
 from training.world.draw import draw_scenes
@@ -128,6 +129,43 @@ def test_tiles_leave_no_seam(latents: Tensor) -> None:
     assert not np.array_equal(whole, pieced), "the clips are larger than a tile"
     assert strongest_line(pieced, whole) < VISIBLE
     assert np.abs(pieced - whole).mean() < 2
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_strips_leave_no_seam_and_no_trace_in_the_autoencoder(latents: Tensor, count: int) -> None:
+    vae = tiled()
+    before = dict(vae.__dict__)
+    with torch.no_grad():
+        (frames,) = stream_decode(vae, latents, strips=count)
+    pieced = ((frames.float().clamp(-1, 1) + 1) * 127.5).numpy()
+    whole = decoded(opened(), latents)
+
+    assert not np.array_equal(whole, pieced)
+    assert strongest_line(pieced, whole) < VISIBLE
+    assert np.abs(pieced - whole).mean() < 1
+    assert {name: value for name, value in vae.__dict__.items() if name.startswith("tile_")} == {
+        name: value for name, value in before.items() if name.startswith("tile_")
+    }
+
+
+def test_each_of_the_strips_is_decoded_once(latents: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    vae = tiled()
+    widths: list[int] = []
+    forward = vae.post_quant_conv.forward
+
+    def seen(tile: Tensor) -> Tensor:
+        widths.append(tile.shape[-1])
+        result: Tensor = forward(tile)
+        return result
+
+    monkeypatch.setattr(vae.post_quant_conv, "forward", seen)
+    wide = torch.cat([latents[:1], latents[1:2]], dim=-1)  # 24 x 48 cells
+    with torch.no_grad():
+        (frames,) = stream_decode(vae, wide, strips=2)
+
+    assert frames.shape[-2:] == (SIDE, 2 * SIDE)
+    assert sorted(set(widths)) == [24, 24 + 8]
+    assert len(widths) == 2 * latents.shape[2]
 
 
 def test_the_judge_of_seams_sees_one(latents: Tensor) -> None:
