@@ -55,6 +55,7 @@ def _denoiser(arguments: argparse.Namespace) -> None:
         vae=arguments.vae,
         text=arguments.text / "text_encoder",
         start_from=arguments.start_from,
+        layers=arguments.layers,
     )
 
 
@@ -118,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(denoiser, minutes=15, learning_rate=1e-3)
     _add_parts(denoiser)
     denoiser.add_argument("--start-from", type=Path, help="continue from this file")
+    denoiser.add_argument("--layers", type=int, help="blocks, if not as many as the checkpoint's size has")
     denoiser.add_argument("--task", choices=sorted(TASKS), required=True)
     denoiser.add_argument("--expert", choices=("high", "low"), required=True)
     denoiser.set_defaults(run=_denoiser)

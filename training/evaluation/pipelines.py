@@ -1,5 +1,6 @@
 """Stock pipelines from trained parts, in memory or on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import UMT5EncoderModel
 
 from training.captions.tokenizer import load_tokenizer
 from training.networks.autoencoder import LATENT_CHANNELS
+from training.networks.depth import depth_of
 from training.networks.transformer import CONDITION_CHANNELS, SIZES, build_transformer
 from training.trainers.tasks import Task
 
@@ -23,8 +25,9 @@ from training.trainers.tasks import Task
 def load_expert(task: Task, path: Path) -> WanTransformer3DModel:
     """An expert from the file its trainer wrote, bf16."""
     channels = LATENT_CHANNELS + (CONDITION_CHANNELS if task.image else 0)
-    model = build_transformer(SIZES[task.checkpoint], channels)
-    model.load_state_dict(load_file(path))
+    state = load_file(path)
+    model = build_transformer(replace(SIZES[task.checkpoint], layers=depth_of(state)), channels)
+    model.load_state_dict(state)
     return model.to(torch.bfloat16)
 
 

@@ -16,6 +16,7 @@ from training.data.pool import Batch, LatentPool
 from training.data.stream import SCENE_TOKENS, STORY_TOKENS, ChunkStream, ClipKind, chunks
 from training.networks.autoencoder import LATENT_CHANNELS
 from training.networks.bias import padding_bias, shot_of_latent_frame, sparse_bias, window_bias
+from training.networks.depth import with_depth
 from training.networks.flat import FlatParameters
 from training.networks.orthogonal import BlockOptimizer
 from training.networks.text import embed
@@ -213,26 +214,37 @@ def _sampler(task: Task, pool: LatentPool, scale: Scale, seed: int) -> Callable[
     return sample
 
 
-def _fresh(task: Task, start_from: Path | None, device: torch.device) -> WanTransformer3DModel:
-    model = build_transformer(SIZES[task.checkpoint], LATENT_CHANNELS + (CONDITION_CHANNELS if task.image else 0))
+def _fresh(task: Task, start_from: Path | None, layers: int | None, device: torch.device) -> WanTransformer3DModel:
+    size = SIZES[task.checkpoint]
+    size = replace(size, layers=layers or size.layers)
+    model = build_transformer(size, LATENT_CHANNELS + (CONDITION_CHANNELS if task.image else 0))
     if start_from is not None:
-        model.load_state_dict({name: value.float() for name, value in load_file(start_from).items()})
+        state = with_depth(load_file(start_from), size.layers)
+        model.load_state_dict({name: value.float() for name, value in state.items()})
     return model.to(device)
 
 
 def train(
-    task: Task, expert: Expert, options: RunOptions, *, vae: Path, text: Path, start_from: Path | None = None
+    task: Task,
+    expert: Expert,
+    options: RunOptions,
+    *,
+    vae: Path,
+    text: Path,
+    start_from: Path | None = None,
+    layers: int | None = None,
 ) -> Path:
     """Train one expert; returns its file, `<expert>.safetensors` under `options.out`, written every minute.
 
-    vae, text: folders of the trained autoencoder and text encoder; start_from: a file to go on from.
+    vae, text: folders of the trained autoencoder and text encoder; start_from: a file to go on from; layers: blocks,
+    if not as many as the checkpoint's size has.
     """
     device = start(options)
     random.seed(options.seed + rank())
     on_gpu = device.type == "cuda"
     task = task if on_gpu else tiny(task)
     autoencoder, encoder = load_frozen(vae, text, device)
-    model = _fresh(task, start_from, device)
+    model = _fresh(task, start_from, layers, device)
     flat = FlatParameters(model, ema_decay=0.9995 if on_gpu else 0.5)
     optimizer = BlockOptimizer(flat, model.blocks)
     passes = compiled_passes() if options.compile else EAGER

@@ -7,7 +7,7 @@ its side of the boundary.
 
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from models.common.schedulers import EvenFlowEuler
 from training.data.pool import Batch
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
 from training.networks.autoencoder import LATENT_CHANNELS
+from training.networks.depth import depth_of
 from training.networks.flat import FlatParameters
 from training.networks.text import embed
 from training.networks.transformer import EAGER, SIZES, Passes, build_transformer, compiled_passes, predict_velocity
@@ -142,8 +143,9 @@ def walk_gaps(
 
 
 def _load(path: Path, device: torch.device) -> WanTransformer3DModel:
-    model = build_transformer(SIZES["wan-mini"])
-    model.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    state = load_file(path)
+    model = build_transformer(replace(SIZES["wan-mini"], layers=depth_of(state)))
+    model.load_state_dict({name: value.float() for name, value in state.items()})
     return model.to(device).requires_grad_(False)
 
 

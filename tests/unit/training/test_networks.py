@@ -1,5 +1,6 @@
 """The training passes compute what the stock classes compute at inference."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from training.networks.bias import (
     window_bias,
     window_visible,
 )
+from training.networks.depth import depth_of, with_depth
 from training.networks.transformer import TransformerSize, build_transformer, predict_velocity
 
 SIZE = TransformerSize(heads=2, head_dim=24, ffn_dim=64, layers=2)
@@ -34,6 +36,28 @@ def denoiser() -> Any:
     model = build_transformer(SIZE).eval()
     torch.nn.init.normal_(model.proj_out.weight, std=0.1)
     return model
+
+
+@torch.no_grad()
+def test_given_a_denoiser_when_made_deeper_then_it_computes_the_same(denoiser: Any) -> None:
+    deeper = build_transformer(replace(SIZE, layers=5)).eval()
+    deeper.load_state_dict(with_depth(denoiser.state_dict(), 5))
+    given = {
+        "hidden_states": torch.randn(1, 16, 2, 4, 4),
+        "timestep": torch.tensor([500]),
+        "encoder_hidden_states": torch.randn(1, 6, 128),
+    }
+    assert torch.equal(deeper(**given)[0], denoiser(**given)[0])
+
+
+def test_given_a_denoiser_when_made_shallower_then_its_first_and_last_blocks_are_kept(denoiser: Any) -> None:
+    state = with_depth(denoiser.state_dict(), 5)
+    three = with_depth(state, 3)
+    assert depth_of(three) == 3
+    for place, source in enumerate((0, 2, 4)):
+        name = "attn1.to_q.weight"
+        assert torch.equal(three[f"blocks.{place}.{name}"], state[f"blocks.{source}.{name}"])
+    assert torch.equal(three["proj_out.weight"], state["proj_out.weight"])
 
 
 @torch.no_grad()
