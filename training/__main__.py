@@ -63,7 +63,11 @@ def _distil(arguments: argparse.Namespace) -> None:
     from training.trainers import distil
 
     distil.train(
-        _options(arguments), experts=arguments.experts, vae=arguments.vae, text=arguments.text / "text_encoder"
+        _options(arguments),
+        experts=arguments.experts,
+        vae=arguments.vae,
+        text=arguments.text / "text_encoder",
+        shift=arguments.shift,
     )
 
 
@@ -127,6 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(distil, minutes=4, learning_rate=1e-3)
     _add_parts(distil)
     distil.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
+    distil.add_argument("--shift", type=float, help="of the four steps' schedule, if not the task's")
     distil.set_defaults(run=_distil)
     pack = commands.add_parser("pack")
     pack.add_argument("what", choices=("t2v", "i2v", "holocine", "lora"))

@@ -208,14 +208,16 @@ class _Walks:
         return [self.kept[-1], *random.choices(self.kept, k=REPLAYS)]
 
 
-def train(options: RunOptions, *, experts: Path, vae: Path, text: Path) -> Path:
-    """Distil the experts in `experts` (high.safetensors, low.safetensors).
+def train(options: RunOptions, *, experts: Path, vae: Path, text: Path, shift: float | None = None) -> Path:
+    """Distil the experts in `experts` (high.safetensors, low.safetensors). `shift`: of the schedule that the four steps
+    divide evenly, if not the task's; a greater one takes shorter steps where the noise is high.
 
     Writes `high_noise.safetensors` and `low_noise.safetensors` under `options.out` and returns that folder.
     """
     device = start(options)
     on_gpu = device.type == "cuda"
     task = TASKS["t2v"] if on_gpu else tiny(TASKS["t2v"])
+    task = replace(task, shift=shift or task.shift)
     _, encoder = load_frozen(vae, text, device)
     files = {noise: experts / f"{noise}.safetensors" for noise in ("high", "low")}
     teacher = Experts(**{noise: _load(path, device) for noise, path in files.items()})

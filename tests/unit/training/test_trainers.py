@@ -1,5 +1,6 @@
 """Every trainer, for two steps on a CPU, each fed by the one before."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def test_given_two_experts_when_distilled_then_both_adapters_have_moved(parts: A
         tensors = load_file(folder / f"{name}.safetensors")
         assert all(key.startswith("transformer.blocks.") for key in tensors)
         assert any(float(value.abs().max()) > 0 for key, value in tensors.items() if "lora_B" in key)
+
+
+def test_given_a_greater_shift_then_the_four_steps_are_shorter_where_the_noise_is_high() -> None:
+    levels = distil.four_step_levels(replace(TASKS["t2v"], shift=12.0))
+    assert levels == pytest.approx([1.0, 36 / 37, 12 / 13, 0.8, 0.0])
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
