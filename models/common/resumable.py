@@ -38,7 +38,6 @@ class ResumableMixin:
     _generator: torch.Generator | None = None
     _turns_to_skip = 0
     run_device: torch.device | None = None
-    decode_room_gib: float = 0.0
     turn_started_s = 0.0
     """`time.perf_counter` at the start of the turn under way."""
 

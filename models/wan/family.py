@@ -78,7 +78,9 @@ class WanFamily:
         frames, height, width = latents.shape[2:]
         grid = LatentGrid(frames=frames, height=height, width=width, shots=(frames,))
         vae = catalog.get(request.model).arch.vae
-        strips = memory.strips(vae, grid, pipe.vae.dtype.itemsize, pipe.decode_room_gib)
+        # A training's samples come from a stock pipeline, which was never placed.
+        room_gib = getattr(pipe, "decode_room_gib", 0.0)
+        strips = memory.strips(vae, grid, pipe.vae.dtype.itemsize, room_gib)
         return stream_decode(pipe.vae, denormalise(pipe.vae, latents), strips=strips)
 
 
