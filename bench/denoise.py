@@ -18,8 +18,7 @@ from bench.record import Row
 from models import catalog
 from models.estimate.denoiser import forward_flops
 from models.speed import attention
-from models.speed import ceilings as ceilings_module
-from models.speed.ceilings import Ceilings
+from models.speed.ceilings import Ceilings, products
 from models.speed.quantised import supported
 from models.speed.tiers import NONE, Acceleration, accelerate, acceleration
 from models.speed.timing import seconds_of
@@ -72,8 +71,8 @@ def compare(
     errors = errors_of(model_id, grid, wanted)
     base = networks.denoiser(model_id)
     runs = {name: _call(model_id, prepared(base, each), grid) for name, each in wanted.items()}
-    products, products_tf = ceilings_module.products(CUDA)
-    times, outs = in_turn(runs | {CEILING: products}, repeats=repeats, limit_s=limit_s)
+    run_products, products_tf = products(CUDA)
+    times, outs = in_turn(runs | {CEILING: run_products}, repeats=repeats, limit_s=limit_s)
     lasting_tf_s = products_tf / median(times.pop(CEILING))
     pflop = forward_flops(spec.arch.denoiser, grid, has_image=False) / 1e15
     what = f"{model_id} {work.width}x{work.height}x{work.num_frames}"

@@ -28,6 +28,7 @@ from models.speed.timing import median_s
 
 MODEL = "wan2.2-t2v-a14b"
 LAYOUTS = (Layout(cfg=2, ulysses=2), Layout(cfg=2, ulysses=1), Layout(cfg=1, ulysses=2), Layout(cfg=1, ulysses=4))
+_WHAT = f"{MODEL} 480p81, a guided step"
 _WARM_UP, _REPEATS = 2, 5
 _LIMIT_S = 120.0
 
@@ -48,7 +49,7 @@ def scaling(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
         torch.save(step().cpu(), reference)
         del step
         networks.release()
-        add(Row(what=f"{MODEL} 480p81, a guided step", variant="1 GPU", value=one_s, unit="s", repeats=_REPEATS))
+        add(Row(what=_WHAT, variant="1 GPU", value=one_s, unit="s", repeats=_REPEATS))
         for layout in LAYOUTS:
             for blocked in (False, True) if layout.gpus <= count else ():
                 add(_row(layout, blocked, reference, one_s))
@@ -57,17 +58,16 @@ def scaling(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
 def _row(layout: Layout, blocked: bool, reference: Path, one_s: float) -> Row:
     environment = os.environ | {"NCCL_P2P_DISABLE": str(int(blocked))}
     command = [sys.executable, "-m", "bench.parallel", str(layout.cfg), str(layout.ulysses), str(reference)]
-    what = f"{MODEL} 480p81, a guided step"
     variant = f"CFG {layout.cfg} x Ulysses {layout.ulysses}" + (", NCCL_P2P_DISABLE=1" if blocked else "")
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=True)
     except subprocess.SubprocessError as error:
         # The other layouts are still worth measuring.
-        return Row(what=what, variant=variant, value=None, unit="s", note=f"{error}: {_end(error)}")
+        return Row(what=_WHAT, variant=variant, value=None, unit="s", note=f"{error}: {_end(error)}")
     found = json.loads(done.stdout.splitlines()[-1])
     efficiency = one_s / found["seconds"] / layout.gpus
     return Row(
-        what=what,
+        what=_WHAT,
         variant=variant,
         value=found["seconds"],
         unit="s",

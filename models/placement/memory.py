@@ -70,32 +70,36 @@ def decode_gib(spec: ModelSpec, work: Work, bytes_per_number: int, *, tiled: boo
     if not tiled:
         whole = max(grid_decode_gib(spec, grid, tiled=False) for grid in _grids(spec, work))
         return whole * vae.decode_workspace * bytes_per_number / vae.weight_bytes
-    return max(_pieces_gib(spec, grid, bytes_per_number, room_gib) for grid in _grids(spec, work))
+    pieces = []
+    for grid in _grids(spec, work):
+        count = strips(vae, grid, bytes_per_number, room_gib)
+        cells = strip_cells(vae, grid, count) if count else vae.tile_cells
+        pieces.append(pieces_gib(vae, grid, cells, bytes_per_number))
+    return max(pieces)
 
 
 def strips(vae: VaeArch, grid: LatentGrid, bytes_per_number: int, room_gib: float) -> int:
     """The fewest strips of the longer side that can be decoded in `room_gib`; 0 where none can, or the family does not
     know them."""
-    counts = range(2, _MOST_STRIPS + 1) if vae.strips else ()
-    return next((n for n in counts if _strips_gib(vae, grid, n, bytes_per_number) <= room_gib), 0)
+    for count in range(2, _MOST_STRIPS + 1) if vae.strips else ():
+        if pieces_gib(vae, grid, strip_cells(vae, grid, count), bytes_per_number) <= room_gib:
+            return count
+    return 0
 
 
-def strip_length(cells: int, count: int, overlap: int) -> int:
-    """Cells of the first of `count` strips of a side; each begins where the one before has `overlap` cells left."""
-    return min(cells, math.ceil(cells / count) + overlap)
+def strip_stride(cells: int, count: int) -> int:
+    """Cells of a side from the beginning of one of `count` strips to the next's."""
+    return math.ceil(cells / count)
 
 
-def _pieces_gib(spec: ModelSpec, grid: LatentGrid, bytes_per_number: int, room_gib: float) -> float:
-    vae = spec.arch.vae
-    count = strips(vae, grid, bytes_per_number, room_gib)
-    if count:
-        return _strips_gib(vae, grid, count, bytes_per_number)
-    return grid_decode_gib(spec, grid, tiled=True) * _TILED_WORKSPACE * bytes_per_number / vae.weight_bytes
-
-
-def _strips_gib(vae: VaeArch, grid: LatentGrid, count: int, bytes_per_number: int) -> float:
+def strip_cells(vae: VaeArch, grid: LatentGrid, count: int) -> int:
+    """Cells of the largest of `count` strips."""
     shorter, longer = sorted((grid.height, grid.width))
-    cells = shorter * strip_length(longer, count, STRIP_OVERLAP // vae.spatial)
+    return shorter * (strip_stride(longer, count) + STRIP_OVERLAP // vae.spatial)
+
+
+def pieces_gib(vae: VaeArch, grid: LatentGrid, cells: int, bytes_per_number: int) -> float:
+    """Of decoding one generation in pieces of so many cells."""
     return _tensors_gib(vae, grid, cells) * _TILED_WORKSPACE * bytes_per_number / vae.weight_bytes
 
 

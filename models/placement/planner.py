@@ -54,7 +54,7 @@ def plan(spec: ModelSpec, work: Work, slot: Slot, *, tier: Tier = "exact") -> Pl
     """
     if slot.is_cpu:
         return _cpu_plan(spec, work, slot)
-    tried = [_gpu_plan(spec, work, slot, option, _denoiser_dtype(slot, tier), tier) for option in _options(spec)]
+    tried = [_gpu_plan(spec, work, slot, option, tier) for option in _options(spec)]
     fitting = [
         candidate for candidate in tried if candidate.predicted_peak_gib <= slot.kind.memory_gib - _GPU_RESERVE_GIB
     ]
@@ -80,7 +80,8 @@ def _denoiser_dtype(slot: Slot, tier: Tier) -> Dtype:
     return "int8" if slot.kind.int8 else "bfloat16"
 
 
-def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, dtype: Dtype, tier: Tier) -> Plan:
+def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, tier: Tier) -> Plan:
+    dtype = _denoiser_dtype(slot, tier)
     quantised = dtype in ("int8", "float8")
     mode: Mode = "on-demand" if quantised and option.denoiser == "streamed" else option.denoiser
     expert = memory.expert_gib(spec, 2, quantised=quantised)
@@ -207,5 +208,5 @@ def _nearest_work(spec: ModelSpec, work: Work, slot: Slot) -> Work | None:
 
 def _fits_somehow(spec: ModelSpec, work: Work, slot: Slot) -> bool:
     limit = slot.kind.memory_gib - _GPU_RESERVE_GIB
-    candidates = (_gpu_plan(spec, work, slot, option, "bfloat16", "exact") for option in _options(spec))
+    candidates = (_gpu_plan(spec, work, slot, option, "exact") for option in _options(spec))
     return any(each.predicted_peak_gib <= limit and each.host_gib <= slot.host_gib for each in candidates)

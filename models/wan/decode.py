@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 
-from models.placement.memory import STRIP_OVERLAP, strip_length
+from models.placement.memory import STRIP_OVERLAP, strip_stride
 
 
 def denormalise(vae: Any, latents: torch.Tensor) -> torch.Tensor:
@@ -64,8 +64,9 @@ def _strip_tiles(vae: Any, latents: torch.Tensor, count: int) -> dict[str, int]:
     for side, length in cells.items():
         overlap = STRIP_OVERLAP // ratio if side == longer else 0
         pieces = count if side == longer else 1
-        tiles[f"tile_sample_min_{side}"] = strip_length(length, pieces, overlap) * ratio
-        tiles[f"tile_sample_stride_{side}"] = -(-length // pieces) * ratio
+        stride = strip_stride(length, pieces)
+        tiles[f"tile_sample_min_{side}"] = (stride + overlap) * ratio
+        tiles[f"tile_sample_stride_{side}"] = stride * ratio
     return tiles
 
 

@@ -75,13 +75,14 @@ class WanFamily:
         shot: PlannedShot,  # noqa: ARG002
         rng: torch.Generator,  # noqa: ARG002
     ) -> Iterator[torch.Tensor]:
+        strips = self._strips(pipe, latents, request) if pipe.vae.use_tiling else 0
+        return stream_decode(pipe.vae, denormalise(pipe.vae, latents), strips=strips)
+
+    def _strips(self, pipe: Any, latents: torch.Tensor, request: GenerationRequest) -> int:
         frames, height, width = latents.shape[2:]
         grid = LatentGrid(frames=frames, height=height, width=width, shots=(frames,))
         vae = catalog.get(request.model).arch.vae
-        # A training's samples come from a stock pipeline, which was never placed.
-        room_gib = getattr(pipe, "decode_room_gib", 0.0)
-        strips = memory.strips(vae, grid, pipe.vae.dtype.itemsize, room_gib)
-        return stream_decode(pipe.vae, denormalise(pipe.vae, latents), strips=strips)
+        return memory.strips(vae, grid, pipe.vae.dtype.itemsize, pipe.decode_room_gib)
 
 
 def load(spec: ModelSpec, *, weights_dir: Path, device: str, plan: Plan | None) -> DiffusersVideoModel:

@@ -14,7 +14,7 @@ import torch
 from diffusers import WanTransformer3DModel
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import UMT5EncoderModel
 
@@ -22,11 +22,11 @@ from models import catalog
 from models.common.schedulers import EvenFlowEuler
 from training.data.pool import Batch
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
+from training.evaluation.pipelines import load_expert
 from training.networks.autoencoder import LATENT_CHANNELS
-from training.networks.depth import depth_of
 from training.networks.flat import FlatParameters
 from training.networks.text import embed
-from training.networks.transformer import EAGER, SIZES, Passes, build_transformer, compiled_passes, predict_velocity
+from training.networks.transformer import EAGER, Passes, compiled_passes, predict_velocity
 from training.trainers.denoiser import Conditions, choose, conditions, empty_caption, load_frozen
 from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, rank, start
 from training.trainers.tasks import TASKS, Expert, Task, tiny
@@ -45,7 +45,7 @@ GUIDANCE: dict[Expert, float] = {
 OWN_WAY_SHARE = 0.5
 """Share of walks that go on from where the student's own step ends, so that it learns to mend what it does wrong."""
 
-RANK = 18
+RANK = 12
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
 KEPT_WALKS = 24
 REPLAYS = 3
@@ -143,10 +143,7 @@ def walk_gaps(
 
 
 def _load(path: Path, device: torch.device) -> WanTransformer3DModel:
-    state = load_file(path)
-    model = build_transformer(replace(SIZES["wan-mini"], layers=depth_of(state)))
-    model.load_state_dict({name: value.float() for name, value in state.items()})
-    return model.to(device).requires_grad_(False)
+    return load_expert(TASKS["t2v"], path).float().to(device).requires_grad_(False)
 
 
 def _adapted(path: Path, device: torch.device) -> WanTransformer3DModel:

@@ -9,7 +9,7 @@ from training.world.palette import COLOUR_NAMES, MOTIONS, SHAPES, SPINNING_SHAPE
 TWO_FIGURES_SHARE = 0.2
 """Share of scenes with two shapes."""
 
-TRAINED_TWO_FIGURES_SHARE = 0.6
+TRAINED_TWO_FIGURES_SHARE = 0.5
 """The same while training: two shapes are what is learned last, and nearly all that goes wrong."""
 
 GRADIENT_SHARE = 0.35
