@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from training.judge.motion import measure, read_motion
-from training.judge.pixels import FOREGROUND_DISTANCE, SUPPORT, local_mean, read_backdrop
+from training.judge.pixels import FOREGROUND_DISTANCE, SUPPORT, local_mean, read_backdrops
 from training.judge.shape import PROTOTYPE_FRAME, PROTOTYPE_RADII, Moments, moments, prototypes
 from training.world import character
 from training.world.draw import coverage
@@ -54,19 +54,19 @@ class Sighting:
 
 def look_for(frames: npt.NDArray[np.uint8]) -> Sighting:
     """Look for the character in uint8 frames [F, H, W, 3], F >= 5."""
-    pixels = np.asarray(frames, dtype=np.float32) / np.float32(255)
-    backdrop = read_backdrop(pixels)
-    distance = np.linalg.norm(pixels - backdrop.pixels, axis=-1)
-    mask = np.clip(distance / FOREGROUND_DISTANCE - 0.5, 0, 1).astype(np.float32)
-    mask = np.where(local_mean(mask) < SUPPORT, 0, mask).astype(np.float32)
-    figure = moments(mask)
+    shown = torch.from_numpy(frames.astype(np.float32)) / 255
+    backdrops = read_backdrops(shown[None])
+    soft = ((shown - backdrops.pixels[0]).norm(dim=-1) / FOREGROUND_DISTANCE - 0.5).clamp(0, 1)
+    soft = torch.where(local_mean(soft) < SUPPORT, 0, soft)
+    figure = moments(soft[None])[0]
+    pixels, mask = shown.numpy(), soft.numpy()
     right = [_is_checkered(pixels[at], mask[at], figure, at) for at in range(len(frames))]
     movement = measure(figure, 0.0, float(min(frames.shape[1:3])))
     return Sighting(
         frames=float(np.mean(right)),
         corners=_has_corners(figure),
         motion=read_motion(movement),
-        background=backdrop.colour,
+        background=backdrops.colours[0],
     )
 
 
@@ -106,6 +106,6 @@ def _pentagons() -> Array:
     rows = []
     for radius in PROTOTYPE_RADII:
         motion = torch.tensor([[[48.3, 47.6, radius * character.OUTER_RADIUS, 0.0]]])
-        drawn = coverage(motion, form, PROTOTYPE_FRAME, PROTOTYPE_FRAME)[0].numpy()
-        rows.append(moments(np.asarray(drawn)).features()[0])
+        drawn = coverage(motion, form, PROTOTYPE_FRAME, PROTOTYPE_FRAME)
+        rows.append(moments(drawn)[0].features()[0])
     return np.stack(rows).astype(np.float32)

@@ -1,13 +1,15 @@
-"""From frames to figures: the background, and one soft mask a figure and frame."""
+"""From frames to figures, for many clips at once, on any torch device: the background, and one soft mask a figure and
+frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from training.world.palette import COLOUR_NAMES, colour_rgb, gradient_end
-
-Array = npt.NDArray[np.float32]
 
 BORDER = 2
 """Pixels from the edge in which no figure of the world ever is (`tracks.MARGIN`)."""
@@ -30,96 +32,133 @@ SUPPORT = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backdrop:
-    """The background: its palette colour, whether it is a gradient, and its fitted RGB, [H, W, 3]."""
+class Backdrops:
+    """The backgrounds of B clips: palette colours, whether each is a gradient, and the fitted RGB, [B, H, W, 3]."""
 
-    colour: str
-    gradient: bool
-    pixels: Array
+    colours: tuple[str, ...]
+    gradients: tuple[bool, ...]
+    pixels: Tensor
 
 
-def _border_mask(height: int, width: int) -> npt.NDArray[np.bool_]:
-    mask = np.ones((height, width), dtype=bool)
+def palette(device: torch.device) -> Tensor:
+    """RGB of the palette's colours in their order, [8, 3]."""
+    return torch.tensor(np.stack([colour_rgb(name) for name in COLOUR_NAMES]), device=device)
+
+
+def _nearest_shade(colours: Tensor) -> Tensor:
+    """Index of the palette colour whose line from colour to gradient end is nearest. colours: [..., 3] -> [...]."""
+    starts = palette(colours.device)
+    ends = torch.tensor(np.stack([gradient_end(name) for name in COLOUR_NAMES]), device=colours.device)
+    ways = ends - starts
+    offsets = colours[..., None, :] - starts
+    along = ((offsets * ways).sum(-1) / (ways * ways).sum(-1)).clamp(0, 1)
+    return torch.as_tensor((offsets - along[..., None] * ways).norm(dim=-1).argmin(-1))
+
+
+def _design(height: int, width: int, device: torch.device) -> Tensor:
+    """1, the row and the column of every pixel, the latter two from -0.5 to 0.5: [H, W, 3]."""
+    rows = torch.linspace(-0.5, 0.5, height, device=device)[:, None].expand(height, width)
+    columns = torch.linspace(-0.5, 0.5, width, device=device).expand(height, width)
+    return torch.stack([torch.ones_like(rows), rows, columns], dim=-1)
+
+
+def _border(height: int, width: int, device: torch.device) -> Tensor:
+    mask = torch.ones(height, width, dtype=torch.bool, device=device)
     mask[BORDER:-BORDER, BORDER:-BORDER] = False
     return mask
 
 
-def _nearest_shade(colours: Array) -> npt.NDArray[np.int64]:
-    """Index of the palette colour whose line from colour to gradient end is nearest. colours: [N, 3] -> [N]."""
-    starts = np.stack([colour_rgb(name) for name in COLOUR_NAMES])
-    ways = np.stack([gradient_end(name) for name in COLOUR_NAMES]) - starts
-    offsets = colours[:, None] - starts
-    along = np.clip((offsets * ways).sum(-1) / (ways * ways).sum(-1), 0, 1)
-    return np.asarray(np.linalg.norm(offsets - along[..., None] * ways, axis=-1).argmin(-1))
+def _median(values: Tensor) -> Tensor:
+    """Median over the second axis; of an even number the mean of the middle two."""
+    ordered = values.sort(dim=1).values
+    count = values.shape[1]
+    return torch.as_tensor((ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2)
 
 
-def read_backdrop(frames: Array) -> Backdrop:
-    """The background of frames [F, H, W, 3] in 0..1, from their border: a plane fitted to its colours.
+def _fitted_planes(design: Tensor, samples: Tensor, weights: Tensor) -> Tensor:
+    """Least squares, [B, 3, RGB]. design: [P, 3]; samples: [B, P, RGB]; weights: [B, P]."""
+    weighted = weights[..., None].double() * design.double()
+    return torch.as_tensor(torch.linalg.solve(weighted.mT @ design.double(), weighted.mT @ samples.double()).float())
 
-    Pixels that do not fit (a figure that strayed over the edge) are dropped once and the plane fitted again.
+
+def read_backdrops(frames: Tensor) -> Backdrops:
+    """The backgrounds of frames [B, F, H, W, 3] in 0..1, from their border: a plane fitted to its colours.
+
+    Pixels that do not fit (a figure that strayed over the edge) are dropped once and the plane fitted again, unless
+    hardly any would be left.
     """
-    height, width = frames.shape[1:3]
-    mask = _border_mask(height, width)
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    design = np.stack([np.ones_like(rows), rows / (height - 1) - 0.5, columns / (width - 1) - 0.5], axis=-1)
-    samples = np.median(frames[:, mask], axis=0)
-    keep = np.ones(len(samples), dtype=bool)
-    for _ in range(2):
-        plane, *_ = np.linalg.lstsq(design[mask][keep], samples[keep], rcond=None)
-        keep = np.linalg.norm(design[mask] @ plane - samples, axis=-1) < FOREGROUND_DISTANCE
-        if keep.sum() < len(samples) // 4:
-            break
-    fitted = (design @ plane).astype(np.float32)
-    votes = np.bincount(_nearest_shade(samples), minlength=len(COLOUR_NAMES))
-    change = float(np.linalg.norm(plane[1:], axis=-1).max())
-    return Backdrop(
-        colour=COLOUR_NAMES[int(votes.argmax())], gradient=change > GRADIENT_CHANGE, pixels=np.clip(fitted, 0, 1)
+    height, width = frames.shape[2:4]
+    design, mask = _design(height, width, frames.device), _border(height, width, frames.device)
+    samples = _median(frames[:, :, mask])
+    everything = torch.ones(samples.shape[:2], device=frames.device)
+    planes = _fitted_planes(design[mask], samples, everything)
+    fits = (design[mask] @ planes - samples).norm(dim=-1) < FOREGROUND_DISTANCE
+    enough = fits.sum(1, keepdim=True) >= samples.shape[1] // 4
+    planes = _fitted_planes(design[mask], samples, torch.where(enough, fits.float(), everything))
+    votes = F.one_hot(_nearest_shade(samples), len(COLOUR_NAMES)).sum(1)
+    changes = planes[:, 1:].norm(dim=-1).amax(1)
+    return Backdrops(
+        colours=tuple(COLOUR_NAMES[index] for index in votes.argmax(1).tolist()),
+        gradients=tuple(change > GRADIENT_CHANGE for change in changes.tolist()),
+        pixels=(design @ planes[:, None]).clamp(0, 1),
     )
 
 
-def _interior(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Pixels whose four neighbours are in the mask too, [F, H, W]: edges mix colours."""
-    inner = mask.copy()
-    inner[:, 1:] &= mask[:, :-1]
-    inner[:, :-1] &= mask[:, 1:]
-    inner[:, :, 1:] &= mask[:, :, :-1]
-    inner[:, :, :-1] &= mask[:, :, 1:]
+def _interior(mask: Tensor) -> Tensor:
+    """Pixels whose four neighbours are in the mask too, [..., H, W]: edges mix colours."""
+    inner = mask.clone()
+    inner[..., 1:, :] &= mask[..., :-1, :]
+    inner[..., :-1, :] &= mask[..., 1:, :]
+    inner[..., :, 1:] &= mask[..., :, :-1]
+    inner[..., :, :-1] &= mask[..., :, 1:]
     return inner
 
 
-def figure_colours(frames: Array, backdrop: Backdrop) -> tuple[str, ...]:
-    """Palette colours of the figures in frames [F, H, W, 3], the largest figure first."""
-    foreground = np.linalg.norm(frames - backdrop.pixels, axis=-1) > FOREGROUND_DISTANCE
-    pixels = frames[_interior(foreground)]
-    palette = np.stack([colour_rgb(name) for name in COLOUR_NAMES])
-    nearest = np.linalg.norm(pixels[:, None] - palette, axis=-1).argmin(-1)
-    counts = np.bincount(nearest, minlength=len(COLOUR_NAMES)).astype(float)
-    counts[COLOUR_NAMES.index(backdrop.colour)] = 0
-    enough = max(MIN_FIGURE_SHARE * frames[..., 0].size, MIN_FIGURE_RATIO * counts.max())
-    order = np.argsort(-counts)
-    return tuple(COLOUR_NAMES[i] for i in order if counts[i] >= enough)
+def figure_colours(frames: Tensor, backdrops: Backdrops) -> list[tuple[str, ...]]:
+    """Palette colours of the figures in frames [B, F, H, W, 3], of each clip the largest figure first."""
+    foreground = _interior(_length(frames - backdrops.pixels[:, None]) > FOREGROUND_DISTANCE)
+    known = palette(frames.device)
+    # Distances from the palette but for the pixel's own square, which is the same for all.
+    nearest = ((known * known).sum(-1) - 2 * (frames @ known.mT)).argmin(-1)
+    counts = torch.stack([((nearest == i) & foreground).sum((1, 2, 3)) for i in range(len(COLOUR_NAMES))], dim=1)
+    pixels = frames[0, ..., 0].numel()
+    return [
+        _large_enough(row, colour, pixels)
+        for row, colour in zip(counts.cpu().numpy().astype(float), backdrops.colours, strict=True)
+    ]
 
 
-def local_mean(values: Array) -> Array:
-    """Mean over 3x3 pixels, [F, H, W] -> [F, H, W]."""
-    padded = np.pad(values, ((0, 0), (1, 1), (1, 1)))
-    height, width = values.shape[1:]
-    windows = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    return np.asarray(np.mean(windows, axis=0), dtype=np.float32)
+def _large_enough(counts: "np.ndarray", background: str, pixels: int) -> tuple[str, ...]:
+    counts[COLOUR_NAMES.index(background)] = 0
+    enough = max(MIN_FIGURE_SHARE * pixels, MIN_FIGURE_RATIO * counts.max())
+    return tuple(COLOUR_NAMES[i] for i in np.argsort(-counts) if counts[i] >= enough)
 
 
-def figure_mask(frames: Array, backdrop: Backdrop, colour: str, others: tuple[str, ...]) -> Array:
-    """Soft mask [F, H, W] in 0..1 of the figure of one colour: how far a pixel is from background to colour.
+def local_mean(values: Tensor) -> Tensor:
+    """Mean over 3x3 pixels, with nothing beyond the edges, [..., H, W] -> [..., H, W]."""
+    return F.avg_pool2d(values.flatten(0, -3)[:, None], 3, stride=1, padding=1).view(values.shape)
+
+
+def _length(offsets: Tensor) -> Tensor:
+    return (offsets * offsets).sum(-1).sqrt()
+
+
+def _mixed(offsets: Tensor, towards: Tensor) -> tuple[Tensor, Tensor]:
+    """How far offsets from the background go towards a colour, in 0..1, and how far they are off that way."""
+    alpha = ((offsets * towards).sum(-1) / (towards * towards).sum(-1)).clamp(0, 1)
+    return alpha, _length(offsets - alpha[..., None] * towards)
+
+
+def figure_masks(frames: Tensor, backdrop: Tensor, colours: Sequence[str]) -> Tensor:
+    """Soft masks [colours, F, H, W] in 0..1 of one clip's figures: how far a pixel is from background to colour.
 
     Pixels nearer to the colour of another figure than to this one's mix with the background belong to that other.
+    frames: [F, H, W, 3]; backdrop: [H, W, 3].
     """
-    towards = colour_rgb(colour) - backdrop.pixels
-    offsets = frames - backdrop.pixels
-    alpha = np.clip((offsets * towards).sum(-1) / (towards * towards).sum(-1), 0, 1)
-    mismatch = np.linalg.norm(offsets - alpha[..., None] * towards, axis=-1)
-    for other in others:
-        other_towards = colour_rgb(other) - backdrop.pixels
-        beta = np.clip((offsets * other_towards).sum(-1) / (other_towards * other_towards).sum(-1), 0, 1)
-        theirs = np.linalg.norm(offsets - beta[..., None] * other_towards, axis=-1)
-        alpha = np.where(theirs < mismatch, 0, alpha)
-    return np.where(local_mean(alpha) < SUPPORT, 0, alpha).astype(np.float32)
+    offsets = frames - backdrop
+    rgb = [torch.tensor(colour_rgb(colour), device=frames.device) for colour in colours]
+    mixes = [_mixed(offsets, colour - backdrop) for colour in rgb]
+    alphas = torch.stack([alpha for alpha, _ in mixes])
+    off = torch.stack([distance for _, distance in mixes])
+    alphas = torch.where(off.amin(0) < off, 0, alphas)
+    return torch.where(local_mean(alphas) < SUPPORT, 0, alphas)

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from training.world.draw import coverage
 from training.world.palette import INNER_RATIO, OUTER_RADIUS, SHAPES, SPINNING_SHAPES, VERTICES
@@ -15,6 +16,7 @@ Complex = npt.NDArray[np.complex64]
 PROTOTYPE_RADII = (9.0, 12.0, 16.0, 20.0)
 PROTOTYPE_FRAME = 96
 HARMONICS = (3, 4, 5)
+"""Consecutive, from 3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,37 +33,46 @@ class Moments:
         return np.concatenate([self.compactness[:, None], np.abs(self.harmonics)], axis=1)
 
 
-def moments(mask: Array) -> Moments:
-    """Moments of soft masks [F, H, W]; frames without any mask have area 0."""
-    rows, columns = np.mgrid[0 : mask.shape[1], 0 : mask.shape[2]].astype(np.float32)
-    area = mask.sum((1, 2))
-    safe = np.maximum(area, 1e-3)
-    centre_x = (mask * columns).sum((1, 2)) / safe
-    centre_y = (mask * rows).sum((1, 2)) / safe
-    offset = (columns - centre_x[:, None, None]) + 1j * (rows - centre_y[:, None, None])
-    spread = (mask * np.abs(offset) ** 2).sum((1, 2)) / safe
-    scale = np.sqrt(np.maximum(spread, 1e-3))
-    harmonics = np.stack([(mask * offset**n).sum((1, 2)) / safe / scale**n for n in HARMONICS], axis=1)
-    return Moments(
-        area=area.astype(np.float32),
-        centroid=np.stack([centre_x, centre_y], axis=1).astype(np.float32),
-        compactness=(area / (2 * np.pi * np.maximum(spread, 1e-3))).astype(np.float32),
-        harmonics=harmonics.astype(np.complex64),
+def moments(masks: Tensor) -> list[Moments]:
+    """Moments of each of soft masks [G, F, H, W]; frames without any mask have area 0."""
+    height, width = masks.shape[2:]
+    rows = torch.arange(height, device=masks.device, dtype=torch.float32)[:, None]
+    columns = torch.arange(width, device=masks.device, dtype=torch.float32)
+    area = masks.sum((2, 3))
+    safe = area.clamp(min=1e-3)
+    centre_x = (masks * columns).sum((2, 3)) / safe
+    centre_y = (masks * rows).sum((2, 3)) / safe
+    offset = (columns - centre_x[..., None, None]) + 1j * (rows - centre_y[..., None, None])
+    spread = (masks * (offset.real.square() + offset.imag.square())).sum((2, 3)) / safe
+    spread = spread.clamp(min=1e-3)
+    harmonics, power = [], offset * offset
+    for n in HARMONICS:
+        power = power * offset
+        harmonics.append((masks * power).sum((2, 3)) / safe / spread.sqrt() ** n)
+    columns_of = (
+        area,
+        torch.stack([centre_x, centre_y], dim=-1),
+        area / (2 * torch.pi * spread),
+        torch.stack(harmonics, -1),
     )
+    return [
+        Moments(area=one, centroid=centre, compactness=compact, harmonics=turns)
+        for one, centre, compact, turns in zip(*(values.cpu().numpy() for values in columns_of), strict=True)
+    ]
 
 
-def _drawn(shape: str, radius: float) -> Array:
-    """A mask of the shape as the world draws it, [1, H, W]."""
+def _drawn(shape: str, radius: float) -> Tensor:
+    """A mask of the shape as the world draws it, [1, 1, H, W]."""
     motion = torch.tensor([48.3, 47.6, radius * OUTER_RADIUS[shape], 0.0])
     form = torch.tensor([float(VERTICES[shape]), INNER_RATIO[shape]])
-    return np.asarray(coverage(motion[None, None], form[None], PROTOTYPE_FRAME, PROTOTYPE_FRAME)[0].numpy())
+    return coverage(motion[None, None], form[None], PROTOTYPE_FRAME, PROTOTYPE_FRAME)
 
 
 @lru_cache(maxsize=1)
 def prototypes() -> tuple[Array, Array]:
     """Features of each shape at several sizes, [shapes, sizes, 4], and the scale of each feature, [4]."""
     table = np.stack(
-        [np.stack([moments(_drawn(shape, radius)).features()[0] for radius in PROTOTYPE_RADII]) for shape in SHAPES]
+        [np.stack([moments(_drawn(shape, r))[0].features()[0] for r in PROTOTYPE_RADII]) for shape in SHAPES]
     )
     return table.astype(np.float32), (table.reshape(-1, table.shape[-1]).std(0) + 1e-6).astype(np.float32)
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from training.judge.motion import measure, read_motion
-from training.judge.pixels import Backdrop, figure_colours, figure_mask, read_backdrop
-from training.judge.shape import moments, read_shape, read_turning
+from training.judge.pixels import figure_colours, figure_masks, read_backdrops
+from training.judge.shape import Moments, moments, read_shape, read_turning
 from training.world.scene import Figure, Scene, Story
 
 ATTRIBUTES = ("colour", "background", "shape", "motion")
@@ -38,11 +40,27 @@ class Verdict:
         return self.colour and self.background and self.shape and self.motion
 
 
-def _read_figure(frames: npt.NDArray[np.float32], backdrop: Backdrop, colour: str, others: tuple[str, ...]) -> Figure:
-    figure = moments(figure_mask(frames, backdrop, colour, others))
+def _read_figure(colour: str, figure: Moments, side: int) -> Figure:
     shape = read_shape(figure)
-    movement = measure(figure, read_turning(figure, shape), float(min(frames.shape[1:3])))
+    movement = measure(figure, read_turning(figure, shape), float(side))
     return Figure(colour=colour, shape=shape, motion=read_motion(movement))
+
+
+def read_clips(clips: Tensor) -> list[Reading]:
+    """Read frames [B, F, H, W, 3] in 0..1, on the device where they are."""
+    backdrops = read_backdrops(clips)
+    colours = figure_colours(clips, backdrops)
+    masks = [figure_masks(*clip) for clip in zip(clips, backdrops.pixels, colours, strict=True) if clip[-1]]
+    figures = iter(moments(torch.cat(masks)) if masks else [])
+    side = min(clips.shape[2:4])
+    return [
+        Reading(
+            background=background,
+            gradient=gradient,
+            figures=tuple(_read_figure(colour, next(figures), side) for colour in seen),
+        )
+        for background, gradient, seen in zip(backdrops.colours, backdrops.gradients, colours, strict=True)
+    ]
 
 
 def read_clip(frames: npt.NDArray[np.uint8]) -> Reading:
@@ -53,13 +71,7 @@ def read_clip(frames: npt.NDArray[np.uint8]) -> Reading:
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
         raise ValueError(f"expected uint8 frames [F, H, W, 3], got {frames.dtype} {frames.shape}")
-    pixels = np.asarray(frames, dtype=np.float32) / np.float32(255)
-    backdrop = read_backdrop(pixels)
-    colours = figure_colours(pixels, backdrop)
-    figures = tuple(
-        _read_figure(pixels, backdrop, colour, tuple(c for c in colours if c != colour)) for colour in colours
-    )
-    return Reading(background=backdrop.colour, gradient=backdrop.gradient, figures=figures)
+    return read_clips(torch.from_numpy(frames.astype(np.float32))[None] / 255)[0]
 
 
 def judge(scene: Scene, reading: Reading) -> Verdict:

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from training.judge.verdict import judge, judge_story, read_clip
+from training.judge.verdict import judge, judge_story, read_clip, read_clips
 from training.world.draw import draw, draw_scenes, lay_out_stories, to_frames
 from training.world.palette import COLOUR_NAMES, MOTIONS, SHAPES, SPINNING_SHAPES
 from training.world.scene import Figure, Scene, Story, random_scene, random_story
@@ -43,6 +44,15 @@ def test_given_random_scenes_in_other_sizes_when_judged_then_all_are_right(size:
     height, width = size
     clips = draw_scenes(asked, 33, height, width, seed=8)
     assert all(judge(s, read_clip(clip)).all_right for s, clip in zip(asked, clips, strict=True))
+
+
+def test_given_clips_with_one_two_and_no_figures_when_read_at_once_then_each_is_read_as_alone() -> None:
+    rng = np.random.default_rng(9)
+    asked = [random_scene(rng, two_figures_share=0.5) for _ in range(6)]
+    clips = [*draw_scenes(asked, 17, 128, 128, seed=5), np.full((17, 128, 128, 3), 230, np.uint8)]
+    readings = read_clips(torch.from_numpy(np.stack(clips).astype(np.float32)) / 255)
+    assert {len(reading.figures) for reading in readings} == {0, 1, 2}
+    assert readings == [read_clip(clip) for clip in clips]
 
 
 def test_given_sensor_noise_when_judged_then_the_verdicts_stand() -> None:
