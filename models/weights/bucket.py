@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from models.interface import WeightsError
 from models.weights import manifest as manifests
 from models.weights.errors import WeightsUnavailable
 from models.weights.manifest import MANIFEST, FileEntry, Manifest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 _DIGEST = "sha256"  # metadata of each object: whether a pull that goes on has to send it again
 _BLOCK_BYTES = 2**20
@@ -73,6 +75,25 @@ class WeightsBucket:
         except BotoCoreError as error:
             raise WeightsUnavailable(f"{key}: {error}") from error
         return head["ContentLength"] == file.bytes and head["Metadata"].get(_DIGEST) == file.sha256
+
+    def keys_by_digest(self) -> dict[str, str]:
+        """Where the files of all whole sets lie, by SHA-256. Sets with a damaged manifest are left out."""
+        keys: dict[str, str] = {}
+        for stored in self.stored():
+            try:
+                files = self.manifest(stored.model, stored.revision).files
+            except WeightsError:
+                continue
+            keys |= {file.sha256: self._key(stored.model, stored.revision, file.path) for file in files}
+        return keys
+
+    def copy(self, key: str, model: str, revision: str, file: FileEntry) -> None:
+        """Copies an object of another set within S3: nothing passes through this machine."""
+        target = self._key(model, revision, file.path)
+        source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
+        extra = {"Metadata": {_DIGEST: file.sha256}, "MetadataDirective": "REPLACE"}
+        with self._answering(key):
+            self._s3.copy(source, self._bucket, target, ExtraArgs=extra)
 
     def put(self, model: str, revision: str, file: FileEntry, content: Path) -> None:
         """Sends a file, large ones in parts; a failure leaves no parts behind."""

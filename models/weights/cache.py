@@ -5,6 +5,7 @@
     <weights_dir>/fetched/<model>/<revision>.partial/ on its way
 
 Workers map the files into memory (safetensors does), so that the copies of several processes are one in the page cache.
+A file that several sets have is fetched for the first and linked into the others.
 """
 
 import logging
@@ -18,7 +19,7 @@ from models.interface import WeightsError
 from models.weights.bucket import WeightsBucket
 from models.weights.download import download
 from models.weights.errors import WeightsUnavailable
-from models.weights.manifest import MANIFEST, parse
+from models.weights.manifest import MANIFEST, Manifest, parse
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class WeightsCache:
                 spec.id, revision, path, start=start, length=length, write=write
             ),
             partial,
+            on_disk=_files_by_digest(self._weights_dir / FETCHED),
         )
         partial.replace(final)
 
@@ -101,6 +103,17 @@ def fetched_models(weights_dir: Path) -> frozenset[str]:
     return frozenset(path.name for path in folder.iterdir() if path.is_dir() and _newest(path) is not None)
 
 
+def _files_by_digest(fetched: Path) -> dict[str, Path]:
+    """The files of all whole sets. A model in four steps has nearly all files of its base, and relatives share text
+    encoder and VAE: they are on the disk once."""
+    sets = [path for path in fetched.glob("*/*") if path.is_dir() and _is_whole(path)]
+    return {file.sha256: folder / file.path for folder in sets for file in _manifest_in(folder).files}
+
+
+def _manifest_in(folder: Path) -> Manifest:
+    return parse((folder / MANIFEST).read_bytes(), name=folder / MANIFEST)
+
+
 def _newest(folder: Path) -> Path | None:
     whole = [path for path in folder.iterdir() if path.is_dir() and _is_whole(path)]
     return max(whole, key=lambda path: (path / MANIFEST).stat().st_mtime, default=None)
@@ -111,7 +124,7 @@ def _is_whole(folder: Path) -> bool:
     if folder.name.endswith(PARTIAL) or not (folder / MANIFEST).is_file():
         return False
     try:
-        manifest = parse((folder / MANIFEST).read_bytes(), name=folder / MANIFEST)
+        manifest = _manifest_in(folder)
     except WeightsError:
         return False
     paths = [(folder / file.path, file.bytes) for file in manifest.files]

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -74,9 +74,12 @@ def hash_of(manifest: Manifest) -> str:
     return hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
 
 
-def download(manifest: Manifest, read_range: ReadRange, folder: Path) -> None:
+def download(
+    manifest: Manifest, read_range: ReadRange, folder: Path, *, on_disk: Mapping[str, Path] | None = None
+) -> None:
     """Puts every file of `manifest` into `folder`, and the manifest last.
 
+    `on_disk`: files of other sets on this disk, by SHA-256; those are linked instead of fetched.
     Raises `WeightsUnavailable` (the folder stays, the next call goes on), and `WeightsError` for a wrong checksum, a
     pickle or a damaged file, or `DiskFull`: then the folder is removed.
     """
@@ -91,11 +94,12 @@ def download(manifest: Manifest, read_range: ReadRange, folder: Path) -> None:
     if manifest.bytes > total:  # before a list of its ranges is made
         shutil.rmtree(folder)
         raise DiskFull(folder, needed_bytes=manifest.bytes, free_bytes=total)
+    done |= _linked(manifest.files, done, on_disk or {}, folder, notes)
     missing = [part for part in _ranges(manifest.files) if part.note not in done]
     try:
         _make_room(manifest, missing, folder)
         _fetch_all(missing, read_range, folder, notes)
-        _verify_all(manifest, folder)
+        _verify_all(manifest, folder, on_disk or {})
         notes.remove()
         (folder / MANIFEST).write_text(manifest.model_dump_json(), "utf-8")
     except WeightsError:
@@ -116,6 +120,32 @@ def _ranges(files: Iterable[FileEntry]) -> list[_Range]:
         for file in files
         for start in range(0, file.bytes, RANGE_BYTES)
     ]
+
+
+def _linked(
+    files: Iterable[FileEntry], done: set[str], on_disk: Mapping[str, Path], folder: Path, notes: _Notes
+) -> set[str]:
+    """Links what lies on the disk already, unless some of it was fetched; the notes of its ranges."""
+    added = set()
+    for file in files:
+        parts, other = _ranges((file,)), on_disk.get(file.sha256)
+        if other is None or any(part.note in done for part in parts) or not _link(other, folder / file.path):
+            continue
+        for part in parts:
+            notes.add(part)
+            added.add(part.note)
+    return added
+
+
+def _link(source: Path, path: Path) -> bool:
+    """Whether it could be linked: some file systems have no links, and another process may have removed the source."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(source)
+    except OSError:
+        return False
+    return True
 
 
 def _make_room(manifest: Manifest, missing: list[_Range], folder: Path) -> None:
@@ -166,15 +196,17 @@ def _fetch(part: _Range, read_range: ReadRange, folder: Path, notes: _Notes) -> 
     notes.add(part)
 
 
-def _verify_all(manifest: Manifest, folder: Path) -> None:
+def _verify_all(manifest: Manifest, folder: Path, on_disk: Mapping[str, Path]) -> None:
     with ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="verify") as pool:
-        for _ in pool.map(lambda file: _verify(file, folder / file.path), manifest.files):
+        for _ in pool.map(lambda file: _verify(file, folder / file.path, on_disk.get(file.sha256)), manifest.files):
             pass
 
 
-def _verify(file: FileEntry, path: Path) -> None:
+def _verify(file: FileEntry, path: Path, other: Path | None) -> None:
     digest = sha256_of(path)
     if digest != file.sha256:
+        if other is not None and other.exists() and other.samefile(path):
+            other.unlink()  # it went bad on the disk: else every further try would link it again
         raise WeightsError(
             Path(file.path), f"SHA-256 {digest} where the manifest says {file.sha256}; the download was removed"
         )

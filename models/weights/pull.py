@@ -1,10 +1,11 @@
 """The operator's pull: every file that the catalog asks for into the bucket, then the manifest.
 
 A pull that was cut short goes on where it was: files that lie in the bucket with the right digest are not sent again,
-and those whose digest the Hub tells are not even downloaded. Until the manifest is there no agent sees any of it.
+and those whose digest the Hub tells are not even downloaded. What another model has already is copied within S3: a
+model in four steps has all but its LoRAs from its base. Until the manifest is there no agent sees any of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from models.weights.origins import Known, PullOrigin, content_revision
 
 
 class PulledFile(NamedTuple):
-    """For a progress display: `sent` is False for a file that lay in the bucket already."""
+    """For a progress display: `sent` is False for a file that lay in the bucket already, of whatever model."""
 
     path: str
     bytes: int
@@ -34,6 +35,22 @@ class _Wanted(NamedTuple):
     beside: tuple[str, ...]  # all that is taken from this source
 
 
+class _Target(NamedTuple):
+    bucket: WeightsBucket
+    model: str
+    revision: str
+    keys: Mapping[str, str]  # by digest, of what other sets have
+
+    def has(self, file: FileEntry) -> bool:
+        """Whether the file lies there, by a copy from another set if need be."""
+        if self.bucket.has(self.model, self.revision, file):
+            return True
+        if file.sha256 not in self.keys:
+            return False
+        self.bucket.copy(self.keys[file.sha256], self.model, self.revision, file)
+        return True
+
+
 def pull(
     spec: ModelSpec, origin: PullOrigin, bucket: WeightsBucket, *, on_file: Callable[[PulledFile], None]
 ) -> Manifest:
@@ -45,9 +62,10 @@ def pull(
     wanted = _wanted(spec, origin)
     commits = [each.commit for each in wanted]
     revision = commits[0] or content_revision(_digests(wanted, origin))
+    target = _Target(bucket, spec.id, revision, bucket.keys_by_digest())
     entries = []
     for number, each in enumerate(wanted, start=1):
-        entry, sent = _bring(each, origin, bucket, spec.id, revision)
+        entry, sent = _bring(each, origin, target)
         entries.append(entry)
         on_file(PulledFile(entry.path, entry.bytes, sent, number, len(wanted)))
     origins = {each.source.repo: Origin(name=each.source.repo, revision=each.commit or "folder") for each in wanted}
@@ -73,19 +91,17 @@ def _digests(wanted: list[_Wanted], origin: PullOrigin) -> dict[str, str]:
     return digests
 
 
-def _bring(
-    wanted: _Wanted, origin: PullOrigin, bucket: WeightsBucket, model: str, revision: str
-) -> tuple[FileEntry, bool]:
+def _bring(wanted: _Wanted, origin: PullOrigin, target: _Target) -> tuple[FileEntry, bool]:
     known = wanted.known
     if known.sha256 is not None and known.bytes is not None:
         entry = FileEntry(path=wanted.path, bytes=known.bytes, sha256=known.sha256)
-        if bucket.has(model, revision, entry):
+        if target.has(entry):
             return entry, False
     with origin.content(wanted.source, wanted.commit, wanted.path) as content:
         entry = _checked(wanted, content)
-        if bucket.has(model, revision, entry):
+        if target.has(entry):
             return entry, False
-        bucket.put(model, revision, entry, content)
+        target.bucket.put(target.model, target.revision, entry, content)
     return entry, True
 
 

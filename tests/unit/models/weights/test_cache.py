@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from models import catalog, registry
 from models.interface import WeightsError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PROJECT = Path(__file__).parents[4]
+FOUR_STEPS = catalog.get(f"{SPEC.id}-4step")
 RANGE_BYTES = 20_000
 TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
 
@@ -56,6 +59,16 @@ def wait_for_the_next_second() -> None:
 
 def key_of(manifest: Manifest, path: str) -> str:
     return f"{ROOT}{manifest.model}/{manifest.revision}/{path}"
+
+
+def noting(read_range: Callable[..., None], read: list[str]) -> Callable[..., None]:
+    """`read_range` that notes the paths it is asked for."""
+
+    def noted(model: str, revision: str, path: str, **others: Any) -> None:
+        read.append(path)
+        read_range(model, revision, path, **others)
+
+    return noted
 
 
 def worker(endpoint: str, weights_dir: Path, *, die_after: int = 0) -> "subprocess.Popen[str]":
@@ -101,6 +114,55 @@ def test_given_a_worker_killed_in_a_range_when_fetched_again_then_only_what_is_m
     found = contents(tmp_path / "fetched" / SPEC.id / pulled.revision)
     del found["manifest.json"]
     assert found == contents(published)
+
+
+def pull_of_four_steps(folder: Path, bucket: WeightsBucket) -> Manifest:
+    """The same weights with LoRAs, as another model."""
+    loras = folder / FOUR_STEPS.fused_loras[0].file
+    loras.parent.mkdir(parents=True, exist_ok=True)
+    for lora in FOUR_STEPS.fused_loras:
+        save_file({f"{lora.expert}.lora_A": torch.zeros(2, 3)}, folder / lora.file)
+    return pull(FOUR_STEPS, FolderOrigin(folder), bucket, on_file=lambda file: None)
+
+
+def test_given_a_relative_on_the_disk_when_fetched_then_only_what_it_has_not_comes(
+    published: Path, tmp_path: Path, bucket: WeightsBucket, pulled: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(published, tmp_path / "four-steps")
+    manifest = pull_of_four_steps(tmp_path / "four-steps", bucket)
+    base = fetched(tmp_path, bucket)
+    read: list[str] = []
+    monkeypatch.setattr(bucket, "read_range", noting(bucket.read_range, read))
+
+    folder = WeightsCache(tmp_path, bucket).folder_of(FOUR_STEPS)
+
+    assert folder is not None
+    assert sorted(set(read)) == sorted(lora.file for lora in FOUR_STEPS.fused_loras)
+    assert (folder / TRANSFORMER).samefile(base / TRANSFORMER), "on the disk once"
+    assert {name: len(content) for name, content in contents(folder).items() if name != "manifest.json"} == {
+        file.path: file.bytes for file in manifest.files
+    }
+    assert pulled.files[0] in manifest.files
+
+
+def test_given_a_relative_gone_bad_on_the_disk_when_fetched_then_it_is_given_up_and_the_next_try_works(
+    published: Path, tmp_path: Path, bucket: WeightsBucket, pulled: Manifest
+) -> None:
+    shutil.copytree(published, tmp_path / "four-steps")
+    pull_of_four_steps(tmp_path / "four-steps", bucket)
+    bad = fetched(tmp_path, bucket) / TRANSFORMER
+    content = bad.read_bytes()
+    bad.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    cache = WeightsCache(tmp_path, bucket)
+
+    with pytest.raises(WeightsError, match="SHA-256"):
+        cache.folder_of(FOUR_STEPS)
+
+    folder = cache.folder_of(FOUR_STEPS)
+    assert folder is not None
+    assert (folder / TRANSFORMER).read_bytes() == content
+    assert (fetched(tmp_path, bucket) / TRANSFORMER).read_bytes() == content, "the base is whole again too"
+    assert pulled.model == SPEC.id
 
 
 def test_given_two_workers_at_once_then_they_share_one_download(

@@ -79,6 +79,19 @@ def test_given_the_same_files_when_pulled_again_then_nothing_is_sent_and_the_rev
     assert not any(file.sent for file in told)
 
 
+def test_given_files_of_another_model_in_the_bucket_when_pulled_then_they_are_copied_there_and_not_sent(
+    published: Path, bucket: WeightsBucket, pulled: Manifest
+) -> None:
+    relative = SPEC.model_copy(update={"id": "relative"})
+    told: list[PulledFile] = []
+
+    manifest = pull(relative, FolderOrigin(published), bucket, on_file=told.append)
+
+    assert not any(file.sent for file in told)
+    assert manifest.files == pulled.files
+    assert all(bucket.has("relative", manifest.revision, file) for file in manifest.files)
+
+
 def test_given_a_changed_file_when_pulled_then_it_is_a_revision_of_its_own(
     folder: Path, bucket: WeightsBucket, pulled: Manifest
 ) -> None:
