@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -128,7 +129,7 @@ def figure_colours(frames: Tensor, backdrops: Backdrops) -> list[tuple[str, ...]
     ]
 
 
-def _large_enough(counts: "np.ndarray", background: str, pixels: int) -> tuple[str, ...]:
+def _large_enough(counts: npt.NDArray[np.float64], background: str, pixels: int) -> tuple[str, ...]:
     counts[COLOUR_NAMES.index(background)] = 0
     enough = max(MIN_FIGURE_SHARE * pixels, MIN_FIGURE_RATIO * counts.max())
     return tuple(COLOUR_NAMES[i] for i in np.argsort(-counts) if counts[i] >= enough)

@@ -49,15 +49,11 @@ def moments(masks: Tensor) -> list[Moments]:
     for n in HARMONICS:
         power = power * offset
         harmonics.append((masks * power).sum((2, 3)) / safe / spread.sqrt() ** n)
-    columns_of = (
-        area,
-        torch.stack([centre_x, centre_y], dim=-1),
-        area / (2 * torch.pi * spread),
-        torch.stack(harmonics, -1),
-    )
+    centroid = torch.stack([centre_x, centre_y], dim=-1)
+    measured = (area, centroid, area / (2 * torch.pi * spread), torch.stack(harmonics, dim=-1))
     return [
-        Moments(area=one, centroid=centre, compactness=compact, harmonics=turns)
-        for one, centre, compact, turns in zip(*(values.cpu().numpy() for values in columns_of), strict=True)
+        Moments(area=figure_area, centroid=centre, compactness=compactness, harmonics=turns)
+        for figure_area, centre, compactness, turns in zip(*(v.cpu().numpy() for v in measured), strict=True)
     ]
 
 
