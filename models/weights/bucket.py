@@ -30,6 +30,14 @@ class Stored(NamedTuple):
     written_at: datetime
 
 
+class Place(NamedTuple):
+    """Where a set has a file."""
+
+    model: str
+    revision: str
+    file: FileEntry
+
+
 class WeightsBucket:
     """Reads and writes below `root` (`weights/`). Every failure of S3 is raised as `WeightsUnavailable`."""
 
@@ -76,24 +84,24 @@ class WeightsBucket:
             raise WeightsUnavailable(f"{key}: {error}") from error
         return head["ContentLength"] == file.bytes and head["Metadata"].get(_DIGEST) == file.sha256
 
-    def keys_by_digest(self) -> dict[str, str]:
-        """Where the files of all whole sets lie, by SHA-256. Sets with a damaged manifest are left out."""
-        keys: dict[str, str] = {}
+    def places_by_digest(self) -> dict[str, Place]:
+        """A place of each file of all whole sets, by SHA-256. Sets with a damaged manifest are left out."""
+        places: dict[str, Place] = {}
         for stored in self.stored():
             try:
                 files = self.manifest(stored.model, stored.revision).files
             except WeightsError:
                 continue
-            keys |= {file.sha256: self._key(stored.model, stored.revision, file.path) for file in files}
-        return keys
+            places |= {file.sha256: Place(stored.model, stored.revision, file) for file in files}
+        return places
 
-    def copy(self, key: str, model: str, revision: str, file: FileEntry) -> None:
-        """Copies an object of another set within S3: nothing passes through this machine."""
-        target = self._key(model, revision, file.path)
-        source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
+    def copy(self, source: Place, model: str, revision: str, file: FileEntry) -> None:
+        """Copies a file of another set within S3: nothing passes through this machine."""
+        key = self._key(source.model, source.revision, source.file.path)
+        copied: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
         extra = {"Metadata": {_DIGEST: file.sha256}, "MetadataDirective": "REPLACE"}
         with self._answering(key):
-            self._s3.copy(source, self._bucket, target, ExtraArgs=extra)
+            self._s3.copy(copied, self._bucket, self._key(model, revision, file.path), ExtraArgs=extra)
 
     def put(self, model: str, revision: str, file: FileEntry, content: Path) -> None:
         """Sends a file, large ones in parts; a failure leaves no parts behind."""

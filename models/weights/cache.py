@@ -106,12 +106,11 @@ def fetched_models(weights_dir: Path) -> frozenset[str]:
 def _files_by_digest(fetched: Path) -> dict[str, Path]:
     """The files of all whole sets. A model in four steps has nearly all files of its base, and relatives share text
     encoder and VAE: they are on the disk once."""
-    sets = [path for path in fetched.glob("*/*") if path.is_dir() and _is_whole(path)]
-    return {file.sha256: folder / file.path for folder in sets for file in _manifest_in(folder).files}
-
-
-def _manifest_in(folder: Path) -> Manifest:
-    return parse((folder / MANIFEST).read_bytes(), name=folder / MANIFEST)
+    files: dict[str, Path] = {}
+    for folder in fetched.glob("*/*"):
+        manifest = _manifest_if_whole(folder)
+        files |= {file.sha256: folder / file.path for file in manifest.files} if manifest else {}
+    return files
 
 
 def _newest(folder: Path) -> Path | None:
@@ -120,12 +119,16 @@ def _newest(folder: Path) -> Path | None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether every file has its size: the content was verified before the folder got its name."""
+    return _manifest_if_whole(folder) is not None
+
+
+def _manifest_if_whole(folder: Path) -> Manifest | None:
+    """The manifest, if every file has its size: the content was verified before the folder got its name."""
     if folder.name.endswith(PARTIAL) or not (folder / MANIFEST).is_file():
-        return False
+        return None
     try:
-        manifest = _manifest_in(folder)
+        manifest = parse((folder / MANIFEST).read_bytes(), name=folder / MANIFEST)
     except WeightsError:
-        return False
+        return None
     paths = [(folder / file.path, file.bytes) for file in manifest.files]
-    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+    return manifest if all(path.is_file() and path.stat().st_size == size for path, size in paths) else None

@@ -139,9 +139,9 @@ def _linked(
 
 def _link(source: Path, path: Path) -> bool:
     """Whether it could be linked: some file systems have no links, and another process may have removed the source."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         path.hardlink_to(source)
     except OSError:
         return False

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from models.catalog import ModelSpec, WeightsSource
 from models.interface import WeightsError
 from models.weights import selection
-from models.weights.bucket import WeightsBucket
+from models.weights.bucket import Place, WeightsBucket
 from models.weights.manifest import FileEntry, Manifest, Origin, check_content, sha256_of
 from models.weights.origins import Known, PullOrigin, content_revision
 
@@ -39,15 +39,17 @@ class _Target(NamedTuple):
     bucket: WeightsBucket
     model: str
     revision: str
-    keys: Mapping[str, str]  # by digest, of what other sets have
+    elsewhere: Mapping[str, Place]  # by digest, what whole sets are said to have
 
     def has(self, file: FileEntry) -> bool:
         """Whether the file lies there, by a copy from another set if need be."""
         if self.bucket.has(self.model, self.revision, file):
             return True
-        if file.sha256 not in self.keys:
+        source = self.elsewhere.get(file.sha256)
+        # A manifest only says so: its object may be gone, or be the very one that this pull has to mend.
+        if source is None or not self.bucket.has(*source):
             return False
-        self.bucket.copy(self.keys[file.sha256], self.model, self.revision, file)
+        self.bucket.copy(source, self.model, self.revision, file)
         return True
 
 
@@ -62,7 +64,7 @@ def pull(
     wanted = _wanted(spec, origin)
     commits = [each.commit for each in wanted]
     revision = commits[0] or content_revision(_digests(wanted, origin))
-    target = _Target(bucket, spec.id, revision, bucket.keys_by_digest())
+    target = _Target(bucket, spec.id, revision, bucket.places_by_digest())
     entries = []
     for number, each in enumerate(wanted, start=1):
         entry, sent = _bring(each, origin, target)

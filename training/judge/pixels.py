@@ -41,14 +41,14 @@ class Backdrops:
     pixels: Tensor
 
 
-def palette(device: torch.device) -> Tensor:
+def _palette(device: torch.device) -> Tensor:
     """RGB of the palette's colours in their order, [8, 3]."""
     return torch.tensor(np.stack([colour_rgb(name) for name in COLOUR_NAMES]), device=device)
 
 
 def _nearest_shade(colours: Tensor) -> Tensor:
     """Index of the palette colour whose line from colour to gradient end is nearest. colours: [..., 3] -> [...]."""
-    starts = palette(colours.device)
+    starts = _palette(colours.device)
     ends = torch.tensor(np.stack([gradient_end(name) for name in COLOUR_NAMES]), device=colours.device)
     ways = ends - starts
     offsets = colours[..., None, :] - starts
@@ -118,7 +118,7 @@ def _interior(mask: Tensor) -> Tensor:
 def figure_colours(frames: Tensor, backdrops: Backdrops) -> list[tuple[str, ...]]:
     """Palette colours of the figures in frames [B, F, H, W, 3], of each clip the largest figure first."""
     foreground = _interior(_length(frames - backdrops.pixels[:, None]) > FOREGROUND_DISTANCE)
-    known = palette(frames.device)
+    known = _palette(frames.device)
     # Distances from the palette but for the pixel's own square, which is the same for all.
     nearest = ((known * known).sum(-1) - 2 * (frames @ known.mT)).argmin(-1)
     counts = torch.stack([((nearest == i) & foreground).sum((1, 2, 3)) for i in range(len(COLOUR_NAMES))], dim=1)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +17,10 @@ from models.weights.bucket import WeightsBucket
 from models.weights.manifest import Manifest, sha256_of
 from models.weights.origins import FolderOrigin
 from models.weights.pull import PulledFile, pull
-from tests.unit.models.weights.support import SPEC
+from tests.unit.models.weights.support import BUCKET, ROOT, SPEC
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class Cut(Exception):
@@ -90,6 +94,31 @@ def test_given_files_of_another_model_in_the_bucket_when_pulled_then_they_are_co
     assert not any(file.sent for file in told)
     assert manifest.files == pulled.files
     assert all(bucket.has("relative", manifest.revision, file) for file in manifest.files)
+
+
+def test_given_a_whole_set_that_lost_a_file_when_pulled_again_then_that_file_is_sent(
+    published: Path, bucket: WeightsBucket, s3: "S3Client", pulled: Manifest
+) -> None:
+    lost = pulled.files[0]
+    s3.delete_object(Bucket=BUCKET, Key=f"{ROOT}{SPEC.id}/{pulled.revision}/{lost.path}")
+    told: list[PulledFile] = []
+
+    assert pull_from(published, bucket, told.append) == pulled
+
+    assert [file.path for file in told if file.sent] == [lost.path]
+    assert bucket.has(SPEC.id, pulled.revision, lost)
+
+
+def test_given_another_model_s_file_that_is_not_what_its_manifest_says_when_pulled_then_it_is_sent_and_not_copied(
+    published: Path, bucket: WeightsBucket, s3: "S3Client", pulled: Manifest
+) -> None:
+    bad = pulled.files[0]
+    s3.put_object(Bucket=BUCKET, Key=f"{ROOT}{SPEC.id}/{pulled.revision}/{bad.path}", Body=b"something else")
+    told: list[PulledFile] = []
+
+    pull(SPEC.model_copy(update={"id": "relative"}), FolderOrigin(published), bucket, on_file=told.append)
+
+    assert [file.path for file in told if file.sent] == [bad.path]
 
 
 def test_given_a_changed_file_when_pulled_then_it_is_a_revision_of_its_own(
