@@ -13,10 +13,11 @@ from training.captions.compose import CUT_MARKER, SHOTS_MARKER, scene_caption, s
 from training.captions.tokenizer import UNKNOWN, build_tokenizer
 from training.networks.bias import prompt_ranges, window_visible
 from training.world.draw import DrawList, lay_out, lay_out_stories
-from training.world.scene import TRAINED_TWO_FIGURES_SHARE, random_scene, random_story
+from training.world.scene import TRAINED_MOTIONS, TRAINED_TWO_FIGURES_SHARE, random_scene, random_story
 
 CAPTIONS_A_CLIP: Final = 4
-SCENE_TOKENS: Final = 40
+SCENE_TOKENS: Final = 48
+"""More than the longest caption of a scene has, two unknown words included (a test puts the longest together)."""
 STORY_TOKENS: Final = 104
 UNKNOWN_SHARE: Final = 0.05
 """Share of captions into which one or two unknown words are put, so that prompts with words of their own work."""
@@ -85,7 +86,7 @@ class ChunkStream(IterableDataset[Chunk]):
 
     def _scenes(self, index: int, rng: np.random.Generator) -> Chunk:
         kind = self.kinds[index]
-        scenes = [random_scene(rng, TRAINED_TWO_FIGURES_SHARE) for _ in range(self.clips)]
+        scenes = [random_scene(rng, TRAINED_TWO_FIGURES_SHARE, TRAINED_MOTIONS) for _ in range(self.clips)]
         ids = torch.zeros(self.clips, CAPTIONS_A_CLIP, SCENE_TOKENS, dtype=torch.long)
         for clip, scene in enumerate(scenes):
             for caption in range(CAPTIONS_A_CLIP):

@@ -16,7 +16,7 @@ GROWTH = 1.4
 """Ratio of linear size, last to first, from which a figure grows; the world's growing figures reach 1.7 to 2.4."""
 
 TURN = np.deg2rad(50.0)
-"""Turning over the clip from which a figure spins; the world's spin turns by 96 degrees or more."""
+"""Turning over the clip from which a figure spins; the world's spin turns by 72 degrees or more."""
 
 CIRCLE_WINDING = np.deg2rad(170.0)
 """Total change of the direction of movement, one way round, from which a path is a circle."""

@@ -12,6 +12,9 @@ TWO_FIGURES_SHARE = 0.2
 TRAINED_TWO_FIGURES_SHARE = 0.5
 """The same while training: two shapes are what is learned last, and nearly all that goes wrong."""
 
+TRAINED_MOTIONS = (*MOTIONS, *MOTIONS, "spin", "spin", "diagonal", "diagonal", "bounce")
+"""Motions that training draws from: those that are learned last come more often."""
+
 GRADIENT_SHARE = 0.35
 """Share of scenes whose background is a gradient."""
 
@@ -50,18 +53,20 @@ def _pick(rng: np.random.Generator, names: tuple[str, ...]) -> str:
     return names[int(rng.integers(len(names)))]
 
 
-def random_figure(rng: np.random.Generator, colour: str) -> Figure:
+def random_figure(rng: np.random.Generator, colour: str, motions: tuple[str, ...] = MOTIONS) -> Figure:
     """A figure of the given colour; spinning only where spinning can be seen."""
-    motion = _pick(rng, MOTIONS)
+    motion = _pick(rng, motions)
     shape = _pick(rng, SPINNING_SHAPES if motion == "spin" else SHAPES)
     return Figure(colour=colour, shape=shape, motion=motion)
 
 
-def random_scene(rng: np.random.Generator, two_figures_share: float = TWO_FIGURES_SHARE) -> Scene:
-    """A scene with every attribute uniform, colours distinct."""
+def random_scene(
+    rng: np.random.Generator, two_figures_share: float = TWO_FIGURES_SHARE, motions: tuple[str, ...] = MOTIONS
+) -> Scene:
+    """A scene with every attribute uniform, colours distinct; a motion named twice comes twice as often."""
     count = 2 if rng.random() < two_figures_share else 1
     colours = [COLOUR_NAMES[i] for i in rng.permutation(len(COLOUR_NAMES))[: count + 1]]
-    figures = tuple(random_figure(rng, colour) for colour in colours[1:])
+    figures = tuple(random_figure(rng, colour, motions) for colour in colours[1:])
     return Scene(figures=figures, background=colours[0], gradient=bool(rng.random() < GRADIENT_SHARE))
 
 

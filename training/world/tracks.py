@@ -118,8 +118,9 @@ def _radii(motion: str, radius: float, progress: Array, rng: np.random.Generator
 def _angles(motion: str, frames: int, rng: np.random.Generator) -> Array:
     if motion != "spin":
         return np.zeros(frames, dtype=np.float32)
-    per_frame = np.deg2rad(rng.uniform(6.0, 9.0)) * rng.choice([-1, 1])
-    return np.asarray(per_frame * np.arange(frames), dtype=np.float32)
+    # A star looks the same every 72 degrees and a latent frame holds four frames: a fast spin looks like its reverse.
+    degrees = np.clip(5 * (frames - 1), 80, 120) * rng.uniform(0.9, 1.1) * rng.choice([-1, 1])
+    return np.linspace(0, np.deg2rad(degrees), frames, dtype=np.float32)
 
 
 def figure_track(figure: Figure, box: Box, frames: int, radius: float, rng: np.random.Generator) -> Track:

@@ -1,13 +1,16 @@
 """Captions say what the scene shows; the tokenizer reads them however they are typed."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from training.captions import compose
 from training.captions.compose import CUT_MARKER, LEXICONS, scene_caption, story_caption
 from training.captions.tokenizer import MARKERS, UNKNOWN, build_tokenizer, load_tokenizer
+from training.data.stream import SCENE_TOKENS
 from training.world.palette import COLOUR_NAMES, MOTIONS, SHAPES
 from training.world.scene import Figure, Scene, random_scene, random_story
 
@@ -25,6 +28,24 @@ def test_given_random_scenes_and_stories_when_captioned_then_every_word_is_in_th
     texts = [scene_caption(random_scene(rng), rng, language).text for _ in range(400)]
     texts += [story_caption(random_story(rng, 3), rng, language).prompt for _ in range(100)]
     assert not [text for text in texts if tokenizer.unk_token_id in tokenizer(text).input_ids]
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_given_the_longest_words_for_everything_when_captioned_then_a_trainer_has_room_for_them(
+    tokenizer: Any, language: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def longest(_: Any, options: Any) -> Any:
+        return max(options, key=lambda o: len(tokenizer(o if isinstance(o, str) else o[0]).input_ids))
+
+    monkeypatch.setattr(compose, "_pick", longest)
+    rng = np.random.default_rng(0)
+    lengths = []
+    for pair in itertools.combinations_with_replacement(MOTIONS, 2):
+        for shape in SHAPES:
+            figures = [Figure(colour=c, shape=shape, motion=m) for c, m in zip(("white", "black"), pair, strict=True)]
+            scene = Scene(figures=tuple(figures), background="purple", gradient=True)
+            lengths.append(len(tokenizer(scene_caption(scene, rng, language).text).input_ids))
+    assert 30 < max(lengths) + 2 < SCENE_TOKENS  # two unknown words, and a place at least for padding
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])

@@ -5,7 +5,7 @@ import torch
 
 from training.world.draw import draw, lay_out, lay_out_stories
 from training.world.palette import COLOURS
-from training.world.scene import Figure, Scene, random_scene, random_story
+from training.world.scene import TRAINED_MOTIONS, Figure, Scene, random_scene, random_story
 
 
 def test_given_a_circle_when_drawn_then_its_area_and_colours_are_those_of_geometry() -> None:
@@ -49,3 +49,20 @@ def test_given_a_story_when_laid_out_then_the_character_keeps_its_size_and_cuts_
         assert torch.allclose(backgrounds[start], expected)
     moving = [s for s, shot in zip((0, 17, 33), story.shots, strict=True) if shot.figures[0].motion in ("left", "up")]
     assert len({round(float(clips.motion[0, 0, s, 2]), 3) for s in moving}) <= 1
+
+
+def test_given_a_spinning_star_when_laid_out_then_four_frames_turn_it_by_less_than_half_of_what_looks_the_same() -> (
+    None
+):
+    spinning = Scene(figures=(Figure(colour="red", shape="star", motion="spin"),), background="white", gradient=False)
+    for frames in (17, 33):
+        angle = lay_out([spinning] * 20, frames, 128, 128, np.random.default_rng(6)).motion[:, 0, :, 3]
+        turned = (angle[:, -1] - angle[:, 0]).abs()
+        assert float(turned.min()) >= np.deg2rad(72)
+        assert float(turned.max()) * 4 / (frames - 1) < np.deg2rad(36)
+
+
+def test_given_motions_named_twice_when_scenes_are_drawn_then_these_come_more_often() -> None:
+    rng = np.random.default_rng(7)
+    drawn = [random_scene(rng, motions=TRAINED_MOTIONS).figures[0].motion for _ in range(2000)]
+    assert drawn.count("spin") > 1.5 * drawn.count("still") > 0
