@@ -119,7 +119,22 @@ bench-quality: setup ## What eight-bit layers do to the trained model's videos (
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench
 
-.PHONY: bench-mini
+.PHONY: bench-mini train-mini pack-mini
+
+MINI ?= dist/mini
+MINI_PARTS := --vae $(MINI)/vae/vae --text $(MINI)/text
+
+train-mini: setup ## Train wan-mini and its four-step LoRA from nothing, on one NVIDIA GPU, into dist/mini
+	$(BIN)/python -m training reading --out $(MINI)/text --minutes 2 $(TRAIN)
+	$(BIN)/python -m training vae --out $(MINI)/vae --minutes 8 $(TRAIN)
+	$(BIN)/python -m training denoiser --task t2v --expert high --out $(MINI) $(MINI_PARTS) --minutes 20 $(TRAIN)
+	$(BIN)/python -m training denoiser --task t2v --expert low --out $(MINI) $(MINI_PARTS) --minutes 10 $(TRAIN)
+	$(BIN)/python -m training distil --experts $(MINI) --out $(MINI)/lora $(MINI_PARTS) --minutes 5 $(TRAIN)
+	$(BIN)/python -m training match --experts $(MINI) --lora $(MINI)/lora --out $(MINI)/quick $(MINI_PARTS) --minutes 5 $(TRAIN)
+
+pack-mini: setup ## Put what train-mini made into models/checkpoints
+	$(BIN)/python -m training pack t2v --experts $(MINI) $(MINI_PARTS)
+	$(BIN)/python -m training pack lora --experts $(MINI)/quick $(MINI_PARTS)
 
 bench-mini: setup ## What a wan-mini video takes on this CPU, cold and warm
 	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.unit.models.bench_mini

@@ -4,6 +4,7 @@
     vae        the autoencoder                     -> <out>/vae
     denoiser   one expert of one task              -> <out>/high.safetensors or low.safetensors
     distil     the four-step LoRA                  -> <out>/high_noise.safetensors, low_noise.safetensors
+    match      the same LoRA, taught further       -> as distil
     pack       trained parts -> models/checkpoints
     evaluate   figures of a shipped checkpoint, printed and written to its model card
 
@@ -65,6 +66,20 @@ def _distil(arguments: argparse.Namespace) -> None:
     distil.train(
         _options(arguments),
         experts=arguments.experts,
+        vae=arguments.vae,
+        text=arguments.text / "text_encoder",
+        shift=arguments.shift,
+        lora=arguments.lora,
+    )
+
+
+def _match(arguments: argparse.Namespace) -> None:
+    from training.trainers import match
+
+    match.train(
+        _options(arguments),
+        experts=arguments.experts,
+        lora=arguments.lora,
         vae=arguments.vae,
         text=arguments.text / "text_encoder",
         shift=arguments.shift,
@@ -131,8 +146,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(distil, minutes=4, learning_rate=1e-3)
     _add_parts(distil)
     distil.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
-    distil.add_argument("--shift", type=float, help="of the four steps' schedule, if not the task's")
+    distil.add_argument("--shift", type=float, help="of the four steps' schedule, if not the shipped model's")
+    distil.add_argument("--lora", type=Path, help="folder of a LoRA to go on from")
     distil.set_defaults(run=_distil)
+    match = commands.add_parser("match")
+    _add_run(match, minutes=8, learning_rate=3e-4)
+    _add_parts(match)
+    match.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
+    match.add_argument("--lora", type=Path, required=True, help="folder of the LoRA to begin with")
+    match.add_argument("--shift", type=float, help="of the four steps' schedule, if not the shipped model's")
+    match.set_defaults(run=_match)
     pack = commands.add_parser("pack")
     pack.add_argument("what", choices=("t2v", "i2v", "holocine", "lora"))
     pack.add_argument("--experts", type=Path, required=True)

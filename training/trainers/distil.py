@@ -13,25 +13,26 @@ from pathlib import Path
 import torch
 from diffusers import WanTransformer3DModel
 from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import UMT5EncoderModel
 
 from models import catalog
 from models.common.schedulers import EvenFlowEuler
-from training.data.pool import Batch
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
 from training.evaluation.pipelines import load_expert
-from training.networks.autoencoder import LATENT_CHANNELS
 from training.networks.flat import FlatParameters
-from training.networks.text import embed
 from training.networks.transformer import EAGER, Passes, compiled_passes, predict_velocity
-from training.trainers.denoiser import Conditions, choose, conditions, empty_caption, load_frozen
+from training.trainers.denoiser import Conditions, choose, empty_caption, load_frozen
+from training.trainers.prompted import Prompted, latent_shape, prompted
 from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, rank, start
 from training.trainers.tasks import TASKS, Expert, Task, tiny
 
 STEPS = 4
+SHIFT = catalog.get("wan-mini-4step").flow_shift or TASKS["t2v"].shift
+"""Of the schedule that the four steps divide evenly."""
+
 SUBSTEPS = 3
 """Teacher steps, of the midpoint method, within one step of the student."""
 
@@ -78,27 +79,21 @@ def four_step_levels(task: Task) -> list[float]:
     return [float(value) for value in scheduler.sigmas]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prompted:
-    """What teacher and student need beside the latents: the text, and the empty one for guidance."""
-
-    given: Conditions
-    unguided: Conditions
-
-
-def _velocity(model: WanTransformer3DModel, latents: Tensor, level: float, text: Conditions, passes: Passes) -> Tensor:
-    sigma = torch.full((len(latents),), level, device=latents.device)
+def velocity(
+    model: WanTransformer3DModel, latents: Tensor, level: float | Tensor, text: Conditions, passes: Passes
+) -> Tensor:
+    """The model's velocity of latents [B, 16, F, h, w] at a noise level, one for all or one a clip [B]; float32."""
+    sigma = level if isinstance(level, Tensor) else torch.full((len(latents),), level, device=latents.device)
     return predict_velocity(model, latents, sigma, text.text, text.cross_bias, None, passes).float()
 
 
 def guided_velocity(
-    task: Task, teacher: Experts, latents: Tensor, level: float, text: Prompted, passes: Passes
+    expert: Expert, teacher: Experts, latents: Tensor, level: float | Tensor, text: Prompted, passes: Passes
 ) -> Tensor:
-    """The teacher's velocity at a noise level, with guidance."""
-    expert = expert_at(task, level)
+    """The teacher's velocity at a noise level, with guidance; `expert`: the one for it."""
     model = teacher.at(expert)
-    plain = _velocity(model, latents, level, text.unguided, passes)
-    return plain + GUIDANCE[expert] * (_velocity(model, latents, level, text.given, passes) - plain)
+    plain = velocity(model, latents, level, text.unguided, passes)
+    return plain + GUIDANCE[expert] * (velocity(model, latents, level, text.given, passes) - plain)
 
 
 @torch.no_grad()
@@ -109,8 +104,9 @@ def teacher_walk(
     levels = torch.linspace(*ends, SUBSTEPS + 1).tolist()
     for begin, end in itertools.pairwise(levels):
         middle = (begin + end) / 2
-        halfway = latents + (middle - begin) * guided_velocity(task, teacher, latents, begin, text, passes)
-        latents = latents + (end - begin) * guided_velocity(task, teacher, halfway, middle, text, passes)
+        first, second = expert_at(task, begin), expert_at(task, middle)
+        halfway = latents + (middle - begin) * guided_velocity(first, teacher, latents, begin, text, passes)
+        latents = latents + (end - begin) * guided_velocity(second, teacher, halfway, middle, text, passes)
     return latents
 
 
@@ -137,17 +133,17 @@ def walk_gaps(
         gaps.append(Gap(begin=begin, latents=latents, velocity=(arrived - latents) / (end - begin)))
         if student is not None:
             model = student.at(expert_at(task, begin))
-            arrived = latents + (end - begin) * _velocity(model, latents, begin, text.given, passes)
+            arrived = latents + (end - begin) * velocity(model, latents, begin, text.given, passes)
         latents = arrived
     return gaps
 
 
-def _load(path: Path, device: torch.device) -> WanTransformer3DModel:
+def load_teacher(path: Path, device: torch.device) -> WanTransformer3DModel:
     return load_expert(TASKS["t2v"], path).float().to(device).requires_grad_(False)
 
 
-def _adapted(path: Path, device: torch.device) -> WanTransformer3DModel:
-    model = _load(path, device)
+def adapted(path: Path, device: torch.device) -> WanTransformer3DModel:
+    model = load_teacher(path, device)
     model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, init_lora_weights=True, target_modules=TARGETS))
     return model
 
@@ -180,45 +176,36 @@ class _Walks:
         self.nothing = empty_caption(encoder, SCENE_TOKENS, self.device)
         self.kept: list[tuple[Conditions, list[Gap]]] = []
 
-    def _shape(self) -> torch.Size:
-        frames = (self.kind.frames - 1) // 4 + 1
-        return torch.Size((self.clips, LATENT_CHANNELS, frames, self.kind.height // 8, self.kind.width // 8))
-
     def next(self, passes: Passes) -> list[tuple[Conditions, list[Gap]]]:
         """A new walk and REPLAYS old ones, each with the conditions it was made under."""
         ids = next(self.chunks).ids[:, 0].to(self.device)
-        with torch.no_grad():
-            words = embed(self.encoder, ids)
-        batch = Batch(
-            kind=self.kind, latents=words, condition=None, text=words, lengths=(ids != 0).sum(1), visible=None
-        )
-        everyone = torch.ones(self.clips, dtype=torch.bool, device=self.device)
-        choice = choose(self.task, self.device)
-        text = Prompted(
-            given=conditions(batch, choice, ~everyone, self.nothing),
-            unguided=conditions(batch, choice, everyone, self.nothing),
-        )
+        text = prompted(self.encoder, ids, self.kind, choose(self.task, self.device), self.nothing)
         student = self.student if random.random() < OWN_WAY_SHARE else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_gpu):
-            gaps = walk_gaps(self.task, self.teacher, student, self._shape(), text, passes)
+            gaps = walk_gaps(self.task, self.teacher, student, latent_shape(self.kind, self.clips), text, passes)
         self.kept = [*self.kept[-KEPT_WALKS:], (text.given, gaps)]
         return [self.kept[-1], *random.choices(self.kept, k=REPLAYS)]
 
 
-def train(options: RunOptions, *, experts: Path, vae: Path, text: Path, shift: float | None = None) -> Path:
+def train(
+    options: RunOptions, *, experts: Path, vae: Path, text: Path, shift: float | None = None, lora: Path | None = None
+) -> Path:
     """Distil the experts in `experts` (high.safetensors, low.safetensors). `shift`: of the schedule that the four steps
-    divide evenly, if not the task's; a greater one takes shorter steps where the noise is high.
+    divide evenly, if not SHIFT; a greater one takes shorter steps where the noise is high. `lora`: folder of adapters
+    to go on from.
 
     Writes `high_noise.safetensors` and `low_noise.safetensors` under `options.out` and returns that folder.
     """
     device = start(options)
     on_gpu = device.type == "cuda"
     task = TASKS["t2v"] if on_gpu else tiny(TASKS["t2v"])
-    task = replace(task, shift=shift or task.shift)
+    task = replace(task, shift=shift or SHIFT)
     _, encoder = load_frozen(vae, text, device)
     files = {noise: experts / f"{noise}.safetensors" for noise in ("high", "low")}
-    teacher = Experts(**{noise: _load(path, device) for noise, path in files.items()})
-    student = Experts(**{noise: _adapted(path, device) for noise, path in files.items()})
+    teacher = Experts(**{noise: load_teacher(path, device) for noise, path in files.items()})
+    student = Experts(**{noise: adapted(path, device) for noise, path in files.items()})
+    if lora is not None:
+        begin_with(student, lora)
     decay = 0.995 if on_gpu else 0.5
     flats: dict[Expert, FlatParameters] = {
         "high": FlatParameters(student.high, ema_decay=decay),
@@ -246,18 +233,26 @@ def train(options: RunOptions, *, experts: Path, vae: Path, text: Path, shift: f
                 losses[f"at_{gap.begin:.3f}"] = loss.detach()
         if clock.due(LOG_EVERY_S):
             log(options, clock, **{name: float(value) for name, value in losses.items()})
-            _save(student, flats, options.out)
-    _save(student, flats, options.out)
+            save_adapters(student, flats, options.out)
+    save_adapters(student, flats, options.out)
     return options.out
 
 
 def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, passes: Passes) -> Tensor:
     """Squared error of the student's one step over a gap."""
     model = student.at(expert_at(task, gap.begin))
-    return (_velocity(model, gap.latents, gap.begin, given, passes) - gap.velocity).square().mean()
+    return (velocity(model, gap.latents, gap.begin, given, passes) - gap.velocity).square().mean()
 
 
-def _save(student: Experts, flats: dict[Expert, FlatParameters], out: Path) -> None:
+def begin_with(student: Experts, folder: Path) -> None:
+    """Give the student's adapters the values of the files that `save_adapters` wrote."""
+    for noise, model in (("high", student.high), ("low", student.low)):
+        tensors = load_file(folder / f"{noise}_noise.safetensors")
+        state = {name.removeprefix("transformer."): value.float() for name, value in tensors.items()}
+        set_peft_model_state_dict(model, state)
+
+
+def save_adapters(student: Experts, flats: dict[Expert, FlatParameters], out: Path) -> None:
     if rank() != 0:
         return
     save_adapter(student.high, flats["high"], out / "high_noise.safetensors")

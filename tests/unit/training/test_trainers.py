@@ -9,9 +9,9 @@ import torch
 from diffusers import AutoencoderKLWan
 from safetensors.torch import load_file
 
-from training.trainers import autoencoder, denoiser, distil, reading
+from training.trainers import autoencoder, denoiser, distil, examination, match, opponents, reading
 from training.trainers.run import RunOptions, shape_of_rate
-from training.trainers.tasks import TASKS, sample_sigma
+from training.trainers.tasks import TASKS, sample_sigma, shifted
 
 
 def options(out: Path) -> RunOptions:
@@ -45,14 +45,65 @@ def test_given_a_task_when_trained_for_two_steps_then_its_expert_is_written_as_b
     assert float(tensors["proj_out.bias"].abs().max()) > 0
 
 
-def test_given_two_experts_when_distilled_then_both_adapters_have_moved(parts: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def distilled(parts: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two barely trained experts, and a LoRA distilled from them."""
+    root = tmp_path_factory.mktemp("experts")
     for expert in ("high", "low"):
-        denoiser.train(TASKS["t2v"], expert, options(tmp_path), **parts)
-    folder = distil.train(options(tmp_path / "lora"), experts=tmp_path, **parts)
+        denoiser.train(TASKS["t2v"], expert, options(root), **parts)
+    return {"experts": root, "lora": distil.train(options(root / "lora"), experts=root, **parts)}
+
+
+def test_given_two_experts_when_distilled_then_both_adapters_have_moved(distilled: Any) -> None:
     for name in ("high_noise", "low_noise"):
-        tensors = load_file(folder / f"{name}.safetensors")
+        tensors = load_file(distilled["lora"] / f"{name}.safetensors")
         assert all(key.startswith("transformer.blocks.") for key in tensors)
         assert any(float(value.abs().max()) > 0 for key, value in tensors.items() if "lora_B" in key)
+
+
+@pytest.mark.parametrize("trainer", [distil, match])
+def test_given_a_lora_when_taught_further_then_it_begins_where_that_one_ended(
+    trainer: Any, distilled: Any, parts: Any, tmp_path: Path
+) -> None:
+    taught = trainer.train(replace(options(tmp_path), learning_rate=1e-7), **distilled, **parts)
+    for name in ("high_noise", "low_noise"):
+        before, after = (load_file(folder / f"{name}.safetensors") for folder in (distilled["lora"], taught))
+        assert before.keys() == after.keys()
+        assert all(torch.allclose(before[key], after[key], atol=1e-4) for key in before)
+
+
+def test_given_a_lora_when_matched_for_some_steps_then_the_student_moves(
+    distilled: Any, parts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+    monkeypatch.setattr(match, "CRITIC_STEPS", 1)
+    monkeypatch.setattr(examination.Examination, "right", lambda *_: _rising(kept))
+    taught = match.train(replace(options(tmp_path), steps=8), **distilled, **parts)
+    moved = [
+        not torch.equal(before[key], after[key])
+        for name in ("high_noise", "low_noise")
+        for before, after in [[load_file(f / f"{name}.safetensors") for f in (distilled["lora"], taught)]]
+        for key in before
+    ]
+    assert any(moved)
+    assert len(kept) == 2  # before the first step and after the last
+
+
+def _rising(kept: list[bool]) -> examination.Right:
+    """Every examination better than the one before."""
+    kept.append(True)
+    return examination.Right(one=0.1 * len(kept), two=0.0)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.8, 0.923, 0.973])
+def test_given_the_end_of_a_step_then_clips_are_compared_at_noise_above_it_by_the_expert_for_it(floor: float) -> None:
+    task = TASKS["t2v"]
+    spans = [opponents.random_span(task, floor) for _ in range(200)]
+    for span in spans:
+        least, most = (float(shifted(torch.tensor(p), task.shift)) for p in (span.least, span.most))
+        assert floor - 1e-6 <= least < most
+        assert least >= task.boundary - 1e-6 if span.expert == "high" else most <= task.boundary + 1e-6
+    assert {span.expert for span in spans} == ({"high", "low"} if floor < task.boundary else {"high"})
 
 
 def test_given_a_greater_shift_then_the_four_steps_are_shorter_where_the_noise_is_high() -> None:
