@@ -9,6 +9,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from transformers import UMT5EncoderModel
 
+from models import catalog
 from training.captions.tokenizer import load_tokenizer
 from training.evaluation.pipelines import assemble, load_autoencoder, load_expert
 from training.trainers.tasks import TASKS
@@ -62,6 +63,12 @@ def pack_lora(adapters: Path, checkpoints: Path = CHECKPOINTS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in LORA_FILES:
         shutil.copyfile(adapters / name, folder / name)
-    made_for = {"base": "wan-mini", "num_inference_steps": 4, "guidance_scale": 1.0, "experts": list(LORA_FILES)}
+    made_for = {
+        "base": "wan-mini",
+        "num_inference_steps": 4,
+        "flow_shift": catalog.get(folder.name).flow_shift,
+        "guidance_scale": 1.0,
+        "experts": list(LORA_FILES),
+    }
     (folder / "lora.json").write_text(json.dumps(made_for, indent=2) + "\n", "utf-8")
     return folder

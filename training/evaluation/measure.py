@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from models import catalog
-from models.common.schedulers import EvenFlowEuler, flow_euler
+from models.common.schedulers import EvenFlowEuler
 from training.evaluation.generate import TEXT, Frames, image_to_video, psnr_db, text_to_video, to_tensor
 from training.evaluation.pipelines import open_pipeline
 from training.evaluation.prompts import ScenePrompt, StoryPrompt, scene_prompts, story_prompts
@@ -41,7 +41,7 @@ def measure_text_to_video(
     given = TEXT
     if lora is not None:
         given = given.model_copy(update={"num_inference_steps": 4, "guidance_scale": 1.0, "guidance_scale_2": None})
-        pipe.scheduler = flow_euler(pipe.scheduler)
+        pipe.scheduler = EvenFlowEuler(shift=catalog.get("wan-mini-4step").flow_shift)
         pipe.load_lora_weights(lora, weight_name="high_noise.safetensors", adapter_name="high")
         pipe.load_lora_weights(
             lora, weight_name="low_noise.safetensors", adapter_name="low", load_into_transformer_2=True

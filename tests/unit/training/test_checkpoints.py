@@ -9,7 +9,7 @@ import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
 from safetensors.torch import load_file
 
-from models.common.schedulers import flow_euler
+from models.common.schedulers import flow_euler, shifted
 from training.evaluation.generate import TEXT, text_to_video
 from training.evaluation.prompts import scene_prompts
 from training.evaluation.report import write_figures
@@ -24,7 +24,7 @@ def in_four_steps(folder: Path, prompts: list[str]) -> list[Any]:
     made_for = json.loads((folder / "lora.json").read_text("utf-8"))
     pipe = WanPipeline.from_pretrained(CHECKPOINTS / made_for["base"], torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
-    pipe.scheduler = flow_euler(pipe.scheduler)
+    pipe.scheduler = flow_euler(shifted(pipe.scheduler, made_for["flow_shift"]))
     high, low = made_for["experts"]
     pipe.load_lora_weights(folder, weight_name=high, adapter_name="high")
     pipe.load_lora_weights(folder, weight_name=low, adapter_name="low", load_into_transformer_2=True)
