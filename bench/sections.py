@@ -101,6 +101,7 @@ SECTIONS: dict[str, Task] = {
     "decode-wan": Task(_decode("wan2.2-t2v-a14b"), 240.0),
     "hunyuan": Task(_denoise("hunyuan-video"), 200.0),
     "capped": Task(_of("capped", "every_model"), 400.0),
+    "capped-holocine": Task(_of("capped", "holocine"), 400.0),
     "decode-ti2v": Task(_decode("wan2.2-ti2v-5b"), 330.0),
     "ti2v": Task(_denoise("wan2.2-ti2v-5b"), 120.0),
     "cogvideox": Task(_denoise("cogvideox-5b"), 120.0),

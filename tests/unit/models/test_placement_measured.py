@@ -1,4 +1,4 @@
-"""The placement's predictions against the peaks that a GPU showed under a cap of 22 GiB (bench/results/capped.json)."""
+"""The placement's predictions against the peaks of a GPU under a cap of 22 GiB (bench/results/capped*.json)."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from bench.record import Row, Section
 from models import estimate, placement
 from models.placement import Plan
 
-RESULTS = Path(__file__).parents[3] / "bench" / "results" / "capped.json"
+RESULTS = Path(__file__).parents[3] / "bench" / "results"
 EARLIER = ("wan2.2-t2v-a14b 832x480x81 decode", "holocine-14b 832x480x81 decode")
 """Measured with the stock decoder, which takes more than the shortened one that the exact tier has by now."""
 
-SECTION = Section.model_validate_json(RESULTS.read_text("utf-8"))
-ROWS = [row for row in SECTION.rows if row.value is not None and row.what not in EARLIER]
+SECTIONS = [Section.model_validate_json(path.read_text("utf-8")) for path in sorted(RESULTS.glob("capped*.json"))]
+ROWS = [row for section in SECTIONS for row in section.rows if row.value is not None and row.what not in EARLIER]
 
 
 def predicted_gib(row: Row) -> float:
