@@ -150,7 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
     distil.add_argument("--lora", type=Path, help="folder of a LoRA to go on from")
     distil.set_defaults(run=_distil)
     match = commands.add_parser("match")
-    _add_run(match, minutes=8, learning_rate=3e-4)
+    _add_run(match, minutes=5, learning_rate=2e-4)
     _add_parts(match)
     match.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
     match.add_argument("--lora", type=Path, required=True, help="folder of the LoRA to begin with")

@@ -15,6 +15,7 @@ import copy
 import itertools
 import random
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +73,7 @@ class Student:
     experts: Experts
     passes: Passes
 
-    @property
+    @cached_property
     def levels(self) -> list[float]:
         """Noise levels of the four steps, with the final 0."""
         return four_step_levels(self.schedule)
