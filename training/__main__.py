@@ -12,6 +12,7 @@ On several GPUs start the same command under torchrun: every ten steps the proce
 """
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -60,29 +61,15 @@ def _denoiser(arguments: argparse.Namespace) -> None:
     )
 
 
-def _distil(arguments: argparse.Namespace) -> None:
-    from training.trainers import distil
-
-    distil.train(
+def _four_steps(arguments: argparse.Namespace) -> None:
+    trainer = import_module(f"training.trainers.{arguments.trainer}")
+    trainer.train(
         _options(arguments),
         experts=arguments.experts,
         vae=arguments.vae,
         text=arguments.text / "text_encoder",
         shift=arguments.shift,
         lora=arguments.lora,
-    )
-
-
-def _match(arguments: argparse.Namespace) -> None:
-    from training.trainers import match
-
-    match.train(
-        _options(arguments),
-        experts=arguments.experts,
-        lora=arguments.lora,
-        vae=arguments.vae,
-        text=arguments.text / "text_encoder",
-        shift=arguments.shift,
     )
 
 
@@ -122,6 +109,14 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, required=True, help="folder of text_encoder/ and tokenizer/")
 
 
+def _add_four_steps(parser: argparse.ArgumentParser, *, trainer: str, lora_required: bool) -> None:
+    _add_parts(parser)
+    parser.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
+    parser.add_argument("--lora", type=Path, required=lora_required, help="folder of a LoRA to go on from")
+    parser.add_argument("--shift", type=float, help="of the four steps' schedule, if not the shipped model's")
+    parser.set_defaults(run=_four_steps, trainer=trainer)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
@@ -144,18 +139,10 @@ def build_parser() -> argparse.ArgumentParser:
     denoiser.set_defaults(run=_denoiser)
     distil = commands.add_parser("distil")
     _add_run(distil, minutes=4, learning_rate=1e-3)
-    _add_parts(distil)
-    distil.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
-    distil.add_argument("--shift", type=float, help="of the four steps' schedule, if not the shipped model's")
-    distil.add_argument("--lora", type=Path, help="folder of a LoRA to go on from")
-    distil.set_defaults(run=_distil)
+    _add_four_steps(distil, trainer="distil", lora_required=False)
     match = commands.add_parser("match")
     _add_run(match, minutes=5, learning_rate=2e-4)
-    _add_parts(match)
-    match.add_argument("--experts", type=Path, required=True, help="folder of high.safetensors and low.safetensors")
-    match.add_argument("--lora", type=Path, required=True, help="folder of the LoRA to begin with")
-    match.add_argument("--shift", type=float, help="of the four steps' schedule, if not the shipped model's")
-    match.set_defaults(run=_match)
+    _add_four_steps(match, trainer="match", lora_required=True)
     pack = commands.add_parser("pack")
     pack.add_argument("what", choices=("t2v", "i2v", "holocine", "lora"))
     pack.add_argument("--experts", type=Path, required=True)

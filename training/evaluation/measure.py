@@ -18,6 +18,7 @@ from training.world.draw import draw_scenes
 
 Rows = dict[str, dict[str, float]]
 STORIES: Final = catalog.get("holocine-mini").default
+FOUR_STEPS: Final = catalog.get("wan-mini-4step")
 
 
 def _scored(prompts: Sequence[ScenePrompt], clips: Sequence[Frames]) -> list[Scored]:
@@ -40,8 +41,8 @@ def measure_text_to_video(
     pipe = open_pipeline(folder, device)
     given = TEXT
     if lora is not None:
-        given = given.model_copy(update={"num_inference_steps": 4, "guidance_scale": 1.0, "guidance_scale_2": None})
-        pipe.scheduler = EvenFlowEuler(shift=catalog.get("wan-mini-4step").flow_shift)
+        given = FOUR_STEPS.default
+        pipe.scheduler = EvenFlowEuler(shift=FOUR_STEPS.flow_shift)
         pipe.load_lora_weights(lora, weight_name="high_noise.safetensors", adapter_name="high")
         pipe.load_lora_weights(
             lora, weight_name="low_noise.safetensors", adapter_name="low", load_into_transformer_2=True

@@ -1,6 +1,8 @@
 """All of a model's parameters as one vector: one optimizer step, one average and one agreement between
 processes, whatever the model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -72,10 +74,11 @@ class FlatParameters:
             dist.all_reduce(self.values.data)
             self.values.data.div_(dist.get_world_size())
 
-    def use_average(self) -> None:
-        """Let the modules view the averaged parameters, for export; training cannot go on before `use_latest`."""
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the modules view the averaged parameters meanwhile, for export or judging; no training goes on inside."""
         self._tie(self.ema)
-
-    def use_latest(self) -> None:
-        """Let the modules view the parameters under training again."""
-        self._tie(self.values.data)
+        try:
+            yield
+        finally:
+            self._tie(self.values.data)

@@ -142,21 +142,20 @@ def _save(
     """Measure the latents with the averaged parameters and write them as bf16."""
     if rank() != 0:
         return
-    flat.use_average()
-    if not keep_statistics:
-        measured = ClipStream(stream.batch, stream.frames, stream.side, seed=options.seed + 5)
-        batches = iter(measured)
-        means = [
-            encode_clip(vae, draw(next(batches).to(device), stream.side, stream.side)[0])[0].float()
-            for _ in range(8 if device.type == "cuda" else 1)
-        ]
-        latents = torch.cat(means).transpose(0, 1).flatten(1)
-        vae.register_to_config(
-            latents_mean=[round(v, 5) for v in latents.mean(1).tolist()],
-            latents_std=[round(v, 5) for v in latents.std(1).tolist()],
-        )
-    copy = build_autoencoder()
-    copy.register_to_config(latents_mean=vae.config.latents_mean, latents_std=vae.config.latents_std)
-    copy.load_state_dict({name: value.cpu().contiguous() for name, value in vae.state_dict().items()})
-    copy.to(torch.bfloat16).save_pretrained(options.out / "vae")
-    flat.use_latest()
+    with flat.averaged():
+        if not keep_statistics:
+            measured = ClipStream(stream.batch, stream.frames, stream.side, seed=options.seed + 5)
+            batches = iter(measured)
+            means = [
+                encode_clip(vae, draw(next(batches).to(device), stream.side, stream.side)[0])[0].float()
+                for _ in range(8 if device.type == "cuda" else 1)
+            ]
+            latents = torch.cat(means).transpose(0, 1).flatten(1)
+            vae.register_to_config(
+                latents_mean=[round(v, 5) for v in latents.mean(1).tolist()],
+                latents_std=[round(v, 5) for v in latents.std(1).tolist()],
+            )
+        copy = build_autoencoder()
+        copy.register_to_config(latents_mean=vae.config.latents_mean, latents_std=vae.config.latents_std)
+        copy.load_state_dict({name: value.cpu().contiguous() for name, value in vae.state_dict().items()})
+        copy.to(torch.bfloat16).save_pretrained(options.out / "vae")

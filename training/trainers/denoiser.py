@@ -189,10 +189,9 @@ def save_average(model: WanTransformer3DModel, flat: FlatParameters, path: Path)
     """Write the averaged parameters as bf16 under diffusers' names."""
     if rank() != 0:
         return
-    flat.use_average()
-    tensors = {name: value.to("cpu", torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
+    with flat.averaged():
+        tensors = {name: value.to("cpu", torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
     save_file(tensors, path)
-    flat.use_latest()
 
 
 def _scale(task: Task, device: torch.device, batch_tokens: int | None) -> Scale:

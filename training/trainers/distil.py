@@ -12,18 +12,14 @@ from pathlib import Path
 
 import torch
 from diffusers import WanTransformer3DModel
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import UMT5EncoderModel
 
 from models import catalog
 from models.common.schedulers import EvenFlowEuler
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
-from training.evaluation.pipelines import load_expert
-from training.networks.flat import FlatParameters
 from training.networks.transformer import EAGER, Passes, compiled_passes, predict_velocity
+from training.trainers.adapters import Experts, Mover, adapted_experts, expert_at, frozen_experts, save_adapters
 from training.trainers.denoiser import Conditions, choose, empty_caption, load_frozen
 from training.trainers.prompted import Prompted, latent_shape, prompted
 from training.trainers.run import LOG_EVERY_S, Clock, RunOptions, log, rank, start
@@ -46,30 +42,11 @@ GUIDANCE: dict[Expert, float] = {
 OWN_WAY_SHARE = 0.5
 """Share of walks that go on from where the student's own step ends, so that it learns to mend what it does wrong."""
 
-RANK = 12
-TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
 KEPT_WALKS = 24
 REPLAYS = 3
 """Kept walks that the student goes through again for every new one: walking costs more than learning."""
 
 CLIPS = 96
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experts:
-    """The two frozen denoisers of the teacher, or of the student."""
-
-    high: WanTransformer3DModel
-    low: WanTransformer3DModel
-
-    def at(self, expert: Expert) -> WanTransformer3DModel:
-        """One of the two."""
-        return self.high if expert == "high" else self.low
-
-
-def expert_at(task: Task, sigma: float) -> Expert:
-    """The expert for a noise level."""
-    return "high" if sigma >= task.boundary else "low"
 
 
 def four_step_levels(task: Task) -> list[float]:
@@ -138,27 +115,6 @@ def walk_gaps(
     return gaps
 
 
-def load_teacher(path: Path, device: torch.device) -> WanTransformer3DModel:
-    return load_expert(TASKS["t2v"], path).float().to(device).requires_grad_(False)
-
-
-def adapted(path: Path, device: torch.device) -> WanTransformer3DModel:
-    model = load_teacher(path, device)
-    model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, init_lora_weights=True, target_modules=TARGETS))
-    return model
-
-
-def save_adapter(model: WanTransformer3DModel, flat: FlatParameters, path: Path) -> None:
-    """Write the averaged adapter as bf16 under the names that `load_lora_weights` reads."""
-    flat.use_average()
-    tensors = {
-        f"transformer.{name}": value.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, value in get_peft_model_state_dict(model).items()
-    }
-    save_file(tensors, path)
-    flat.use_latest()
-
-
 class _Walks:
     """The teacher's recent walks; a new one each time, and some of the kept ones again."""
 
@@ -201,20 +157,8 @@ def train(
     task = TASKS["t2v"] if on_gpu else tiny(TASKS["t2v"])
     task = replace(task, shift=shift or SHIFT)
     _, encoder = load_frozen(vae, text, device)
-    files = {noise: experts / f"{noise}.safetensors" for noise in ("high", "low")}
-    teacher = Experts(**{noise: load_teacher(path, device) for noise, path in files.items()})
-    student = Experts(**{noise: adapted(path, device) for noise, path in files.items()})
-    if lora is not None:
-        begin_with(student, lora)
-    decay = 0.995 if on_gpu else 0.5
-    flats: dict[Expert, FlatParameters] = {
-        "high": FlatParameters(student.high, ema_decay=decay),
-        "low": FlatParameters(student.low, ema_decay=decay),
-    }
-    optimizers = {
-        name: torch.optim.AdamW([flat.values], lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
-        for name, flat in flats.items()
-    }
+    teacher, student = frozen_experts(experts, device), adapted_experts(experts, device, lora)
+    mover = Mover(student, options.learning_rate, momentum=0.9, ema_decay=0.995 if on_gpu else 0.5)
     passes = compiled_passes() if options.compile else EAGER
     options.out.mkdir(parents=True, exist_ok=True)
     walks = _Walks(task, teacher, student, encoder, options)
@@ -223,18 +167,14 @@ def train(
         losses: dict[str, Tensor] = {}
         for given, gaps in walks.next(passes):
             for gap in gaps:
-                expert = expert_at(task, gap.begin)
-                optimizers[expert].param_groups[0]["lr"] = clock.learning_rate
                 with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
                     loss = gap_loss(task, student, gap, given, passes)
-                torch.autograd.backward(loss)
-                flats[expert].step(optimizers[expert])
-                flats[expert].agree()
+                mover.descend(expert_at(task, gap.begin), loss, clock.learning_rate)
                 losses[f"at_{gap.begin:.3f}"] = loss.detach()
         if clock.due(LOG_EVERY_S):
             log(options, clock, **{name: float(value) for name, value in losses.items()})
-            save_adapters(student, flats, options.out)
-    save_adapters(student, flats, options.out)
+            save_adapters(student, mover.flats, options.out)
+    save_adapters(student, mover.flats, options.out)
     return options.out
 
 
@@ -242,18 +182,3 @@ def gap_loss(task: Task, student: Experts, gap: Gap, given: Conditions, passes: 
     """Squared error of the student's one step over a gap."""
     model = student.at(expert_at(task, gap.begin))
     return (velocity(model, gap.latents, gap.begin, given, passes) - gap.velocity).square().mean()
-
-
-def begin_with(student: Experts, folder: Path) -> None:
-    """Give the student's adapters the values of the files that `save_adapters` wrote."""
-    for noise, model in (("high", student.high), ("low", student.low)):
-        tensors = load_file(folder / f"{noise}_noise.safetensors")
-        state = {name.removeprefix("transformer."): value.float() for name, value in tensors.items()}
-        set_peft_model_state_dict(model, state)
-
-
-def save_adapters(student: Experts, flats: dict[Expert, FlatParameters], out: Path) -> None:
-    if rank() != 0:
-        return
-    save_adapter(student.high, flats["high"], out / "high_noise.safetensors")
-    save_adapter(student.low, flats["low"], out / "low_noise.safetensors")

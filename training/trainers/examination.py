@@ -58,10 +58,8 @@ class Examination:
         rng, tokenizer = np.random.default_rng([SEED, clips]), build_tokenizer()
         self.vae, self.kind, self.device = vae, kind, nothing.device
         self.scenes = [random_scene(rng, ASKED_TWO_FIGURES_SHARE) for _ in range(clips)]
-        ids = torch.zeros(clips, SCENE_TOKENS, dtype=torch.long)
-        for row, scene in zip(ids, self.scenes, strict=True):
-            tokens = tokenizer(scene_caption(scene, rng, complete=True).text).input_ids
-            row[: len(tokens)] = torch.tensor(tokens)
+        captions = [scene_caption(scene, rng, complete=True).text for scene in self.scenes]
+        ids = tokenizer(captions, padding="max_length", max_length=SCENE_TOKENS, return_tensors="pt").input_ids
         choice = Choice(padded_length=torch.tensor(PADDED_LENGTH, device=self.device), sparse=False)
         self.text = prompted(encoder, ids.to(self.device), kind, choice, nothing)
 

@@ -24,33 +24,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.stream import SCENE_TOKENS, ChunkStream, chunks
-from training.networks.flat import FlatParameters
 from training.networks.transformer import EAGER, Passes, compiled_passes
-from training.trainers.denoiser import choose, empty_caption, load_frozen
-from training.trainers.distil import (
-    SHIFT,
-    STEPS,
+from training.trainers.adapters import (
+    EXPERTS,
     Experts,
-    adapted,
-    begin_with,
+    Mover,
+    adapted_experts,
     expert_at,
-    four_step_levels,
-    load_teacher,
+    frozen_experts,
     save_adapters,
-    velocity,
 )
+from training.trainers.denoiser import choose, empty_caption, load_frozen
+from training.trainers.distil import SHIFT, STEPS, four_step_levels, velocity
 from training.trainers.examination import Examination
 from training.trainers.opponents import Opponents, random_span
 from training.trainers.prompted import Prompted, latent_shape, prompted
 from training.trainers.run import LOG_EVERY_S, SYNC_EVERY, Clock, RunOptions, log, rank, start
-from training.trainers.tasks import TASKS, Expert, Task, tiny
+from training.trainers.tasks import TASKS, Task, tiny
 
 CRITIC_STEPS: Final = 4
 """Steps of the critic for one of the student: it must know the student's clips as they are now."""
 
 CRITIC_LEARNING_RATE: Final = 6e-4
+MOMENTUM: Final = 0.5
+"""Of both: little, since the gradients of an opponent that has moved on are of no use."""
+
 EXAMINE_EVERY_S: Final = 30.0
-EXPERTS: Final[tuple[Expert, Expert]] = ("high", "low")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,32 +95,13 @@ class Student:
         return latents - self.levels[step] * self.velocity(latents, step, text)
 
 
-class _Mover:
-    """Moves the trainable parameters of two experts."""
-
-    def __init__(self, experts: Experts, learning_rate: float, ema_decay: float) -> None:
-        self.flats = {name: FlatParameters(experts.at(name), ema_decay=ema_decay) for name in EXPERTS}
-        # Little momentum: the gradients of an opponent that has moved on are of no use.
-        self.optimizers = {
-            name: torch.optim.AdamW([flat.values], lr=learning_rate, betas=(0.5, 0.98), weight_decay=0.0)
-            for name, flat in self.flats.items()
-        }
-
-    def descend(self, expert: Expert, loss: Tensor, learning_rate: float) -> None:
-        """One step of one expert down a loss."""
-        torch.autograd.backward(loss)
-        self.optimizers[expert].param_groups[0]["lr"] = learning_rate
-        self.flats[expert].step(self.optimizers[expert])
-        self.flats[expert].agree()
-
-
 class _Match:
     """Student against opponents, and what moves both."""
 
     def __init__(self, student: Student, opponents: Opponents, options: RunOptions, *, ema_decay: float) -> None:
         self.student, self.opponents = student, opponents
-        self.taught = _Mover(student.experts, options.learning_rate, ema_decay)
-        self.critics = _Mover(opponents.critic, CRITIC_LEARNING_RATE, ema_decay=0.0)
+        self.taught = Mover(student.experts, options.learning_rate, momentum=MOMENTUM, ema_decay=ema_decay)
+        self.critics = Mover(opponents.critic, CRITIC_LEARNING_RATE, momentum=MOMENTUM, ema_decay=0.0)
         self.losses: dict[str, Tensor] = {}
 
     def step(self, noise: Tensor, text: Prompted, learning_rate: float, *, teach: bool) -> None:
@@ -158,11 +138,8 @@ class _Examiner:
         if rank() != 0:
             return
         student, flats = self.match.student, self.match.taught.flats
-        for flat in flats.values():
-            flat.use_average()
-        right = self.examination.right(lambda noise, text: student.walk(noise, STEPS, text))
-        for flat in flats.values():
-            flat.use_latest()
+        with flats["high"].averaged(), flats["low"].averaged():
+            right = self.examination.right(lambda noise, text: student.walk(noise, STEPS, text))
         log(self.options, self.clock, one=right.one, two=right.two, all=right.all)
         if right.all > self.best:
             self.best = right.all
@@ -174,15 +151,12 @@ def _players(
     task: Task, schedule: Task, experts: Path, lora: Path, options: RunOptions, device: torch.device
 ) -> _Match:
     passes = compiled_passes() if options.compile else EAGER
-    files: dict[Expert, Path] = {name: experts / f"{name}.safetensors" for name in EXPERTS}
-    teacher = Experts(**{name: load_teacher(path, device) for name, path in files.items()})
+    teacher = frozen_experts(experts, device)
     critic = copy.deepcopy(teacher)
     for name in EXPERTS:
         critic.at(name).requires_grad_(True)
-    adapters = Experts(**{name: adapted(path, device) for name, path in files.items()})
-    begin_with(adapters, lora)
     return _Match(
-        Student(schedule=schedule, experts=adapters, passes=passes),
+        Student(schedule=schedule, experts=adapted_experts(experts, device, lora), passes=passes),
         Opponents(task=task, teacher=teacher, critic=critic, passes=passes),
         options,
         ema_decay=0.99 if device.type == "cuda" else 0.5,

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.transformer import Passes
-from training.trainers.distil import Experts, guided_velocity, velocity
+from training.trainers.adapters import Experts
+from training.trainers.distil import guided_velocity, velocity
 from training.trainers.prompted import Prompted
 from training.trainers.tasks import Expert, Task, shifted, unshifted
 

@@ -132,7 +132,7 @@ def train(options: RunOptions) -> Path:
                 worst=float(right.min()),
                 **dict(zip(SLOTS, right.tolist(), strict=True)),
             )
-    flat.use_average()
-    encoder.to(torch.bfloat16).save_pretrained(options.out / "text_encoder")
+    with flat.averaged():
+        encoder.to(torch.bfloat16).save_pretrained(options.out / "text_encoder")
     stream.tokenizer.save_pretrained(options.out / "tokenizer")
     return options.out
