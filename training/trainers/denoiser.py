@@ -239,7 +239,6 @@ def train(
     if not as many as the checkpoint's size has.
     """
     device = start(options)
-    random.seed(options.seed + rank())
     on_gpu = device.type == "cuda"
     task = task if on_gpu else tiny(task)
     autoencoder, encoder = load_frozen(vae, text, device)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,7 @@ def shape_of_rate(progress: float) -> float:
 def start(options: RunOptions) -> torch.device:
     """Seed everything, join the other processes if torchrun started several, and name this one's device."""
     rank = int(os.environ.get("RANK", "0"))
+    random.seed(options.seed + rank)
     torch.manual_seed(options.seed + rank)
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if options.device != "cuda":

@@ -61,6 +61,15 @@ def test_given_two_experts_when_distilled_then_both_adapters_have_moved(distille
         assert any(float(value.abs().max()) > 0 for key, value in tensors.items() if "lora_B" in key)
 
 
+def test_given_the_same_seed_when_distilled_again_then_the_adapters_are_the_same_bits(
+    distilled: Any, parts: Any, tmp_path: Path
+) -> None:
+    first = distil.train(replace(options(tmp_path), steps=4), experts=distilled["experts"], **parts)
+    again = distil.train(replace(options(tmp_path / "again"), steps=4), experts=distilled["experts"], **parts)
+    for name in ("high_noise", "low_noise"):
+        assert (again / f"{name}.safetensors").read_bytes() == (first / f"{name}.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("trainer", [distil, match])
 def test_given_a_lora_when_taught_further_then_it_begins_where_that_one_ended(
     trainer: Any, distilled: Any, parts: Any, tmp_path: Path
