@@ -92,9 +92,9 @@ class Crew:
         """Starts `size - 1` processes that run `follow(line, device, *arguments)`, and joins the group with them."""
         self._closed = threading.Event()
         port = _free_port()
-        # Forked from a server that has the libraries loaded and never touched a GPU: CUDA does not survive a fork.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["models.speed.parallel.model", "models.common.engine"])
+        # CUDA does not survive a fork, not even of a server that only imported the libraries: some of them ask for the
+        # GPU as they are imported.
+        context = multiprocessing.get_context("spawn")
         self._processes = []
         self._lines: list[Line] = []
         for rank in range(1, size):

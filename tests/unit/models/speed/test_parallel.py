@@ -53,6 +53,8 @@ def test_given_several_processes_then_the_video_is_that_of_one_and_checkpoints_m
     one = cases.load(case, folder)
     expected = cases.frames_of(one, asked).astype(int)
     several = parallel(case, folder, cfg=cfg, ulysses=ulysses)
+    # CUDA cannot be used in a fork of a process that asked for a GPU, as libraries do when they are imported.
+    assert all("spawn_main" in " ".join(psutil.Process(pid).cmdline()) for pid in several.crew.pids)
     try:
         for turn in ("first", "second"):
             found = cases.frames_of(several, asked).astype(int)
