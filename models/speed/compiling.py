@@ -27,8 +27,11 @@ def compile_blocks(denoiser: nn.Module, *, full_graph: bool = True, dynamic: boo
     (`deterministic`), so that another process makes the same bits. `dynamic` None: the second length of a dimension
     leaves it open, where every prompt has its own.
     """
+    from models.speed.reductions import RowsInRegisters  # brings the compiler with it, which takes seconds
+
     torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
     torch._inductor.config.deterministic = True
+    torch._inductor.config.inductor_choices_class = RowsInRegisters
     for block in blocks_of(denoiser):
         block.forward = _Compiled(block.forward, fullgraph=full_graph, dynamic=dynamic)
 
