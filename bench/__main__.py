@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.record import Row, Section, table
 from bench.sections import ON_REQUEST, SECTIONS
+from models.placement import ALLOC_CONF
 
 
 def main() -> int:
@@ -48,7 +49,8 @@ def main() -> int:
 def run_apart(name: str, out: Path, limit_s: float) -> int:
     """Runs one section in a process; 1 if it failed."""
     command = [sys.executable, "-m", "bench", "--here", "--sections", name, "--out", str(out)]
-    process = subprocess.Popen(command, start_new_session=True)
+    environment = {"PYTORCH_ALLOC_CONF": ALLOC_CONF} | os.environ  # as the agent's workers have it
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         return int(process.wait(limit_s) != 0)
     except subprocess.TimeoutExpired:

@@ -17,7 +17,7 @@ from gpu_agent.worker.training_run import TrainingRun
 from models import catalog
 from models.interface import ModelError, VideoModel
 from models.lora_training.request import LoraTrainingRequest
-from models.placement import Plan
+from models.placement import ALLOC_CONF, Plan
 
 BYTES_PER_GIB = 2**30
 _NVLINK_GPUS = ("A100", "H100", "H200")
@@ -134,6 +134,7 @@ def prepare_device(slot: SlotSpec) -> str:
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(gpu) for gpu in slot.gpus)
     # OpenMP's threads spin while they wait; on a machine with other work each step then takes several times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("PYTORCH_ALLOC_CONF", ALLOC_CONF)
     import torch
 
     if slot.gpus:

@@ -10,6 +10,11 @@ from models.estimate.work import LatentGrid, generations, latent_grid
 
 GIB = 2.0**30
 
+ALLOC_CONF = "expandable_segments:True"
+"""PYTORCH_ALLOC_CONF of every process that runs a plan: what one phase gives back serves the next one as a whole.
+HoloCine at 241 frames reserves 13.7 GiB with it and 15.3 without, of 12.8 predicted (`make bench-gpu
+SECTIONS=capped-holocine`, 2026-11-27)."""
+
 # Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
 # Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
 _TILED_OUTPUTS = 3.4
