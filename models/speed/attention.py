@@ -1,13 +1,14 @@
 """Which attention kernel runs: candidates, a numerics gate when a worker starts, and the fastest that passes.
 
 Names are those of diffusers' attention dispatcher; `flash_4_hub` is served here by the `flash-attn-4` package from PyPI
-(CuTe DSL, compiled at run time, Hopper and newer) instead of a kernel fetched from the Hub. FlashAttention:
-https://arxiv.org/abs/2205.14135.
+(CuTe DSL, compiled at run time, Hopper and newer) instead of a kernel fetched from the Hub, and `cudnn_fp8`, which
+diffusers does not know, by `models.speed.fp8_attention`. FlashAttention: https://arxiv.org/abs/2205.14135.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_a
 from torch import Tensor, nn
 
 from models.placement.plan import Tier
+from models.speed import fp8_attention
 
 _log = logging.getLogger(__name__)
 _registry = attention_dispatch._AttentionBackendRegistry
@@ -25,11 +27,18 @@ STOCK = "native"
 FLASH_4 = "flash_4_hub"
 CANDIDATES: dict[Tier, tuple[str, ...]] = {
     "exact": (FLASH_4, STOCK, "_native_cudnn", "_native_flash"),
-    "fast": ("sage", FLASH_4, STOCK, "_native_cudnn", "_native_flash"),
+    "fast": (fp8_attention.NAME, "sage", FLASH_4, STOCK, "_native_cudnn", "_native_flash"),
 }
 # Largest ||out - ref|| / ||ref|| against float32 attention. Rounding the probabilities and the output to bfloat16 alone
-# makes about 3e-3 on normal inputs (2^-9 each, root mean square); int8 queries and keys make some 1e-2.
-BOUNDS: dict[Tier, float] = {"exact": 6e-3, "fast": 3e-2}
+# makes about 3e-3 on normal inputs (2^-9 each, root mean square); int8 queries and keys make some 1e-2, and e4m3, with
+# its three bits of mantissa in all four operands, some 5e-2, as in the fast tier's linear layers.
+BOUNDS: dict[Tier, float] = {"exact": 6e-3, "fast": 8e-2}
+
+
+# Both are written for Hopper's matrix units (sm_90). With heads of 64 the making of fp8 numbers costs more than it
+# spares: CogVideoX 0.91 and LTX 0.92 times as fast with it as without (bench/results, 2026-11-27).
+_OLDEST_GPU = {FLASH_4: (9, 0), fp8_attention.NAME: (9, 0)}
+_SMALLEST_HEAD_DIM = {fp8_attention.NAME: 128}
 
 
 class Kernel(NamedTuple):
@@ -43,8 +52,7 @@ class Kernel(NamedTuple):
 
 def use(denoiser: nn.Module, name: str) -> None:
     """Makes every attention of `denoiser` run `name`."""
-    if name == FLASH_4:
-        register_flash_4()
+    register(name)
     for module in denoiser.modules():
         processor: Any = getattr(module, "processor", None)
         if hasattr(processor, "_attention_backend"):
@@ -52,12 +60,50 @@ def use(denoiser: nn.Module, name: str) -> None:
 
 
 @cache
-def register_flash_4() -> None:
-    """Puts flash-attn-4 into diffusers' registry. Raises `ImportError` where the package is not installed."""
-    import flash_attn.cute  # noqa: F401
+def register(name: str) -> None:
+    """Puts a kernel that is served here into diffusers' registry; one of diffusers' own is there.
 
-    name = AttentionBackendName(FLASH_4)
-    _registry._backends[name] = _flash_4_backend
+    Raises `ImportError` where the package behind it is not installed.
+    """
+    if name == FLASH_4:
+        import flash_attn.cute  # noqa: F401
+
+        _serve(AttentionBackendName(name), _flash_4_forward)
+    elif name == fp8_attention.NAME:
+        fp8_attention.ensure_available()
+        _serve(_new_name(name), _fp8_forward)
+
+
+def _new_name(name: str) -> AttentionBackendName:
+    """A member more of diffusers' enumeration, by which its dispatcher knows kernels."""
+    member = str.__new__(AttentionBackendName, name)
+    member._name_, member._value_ = name.upper(), name
+    AttentionBackendName._value2member_map_[name] = member
+    return member
+
+
+def _serve(name: AttentionBackendName, forward: Callable[..., Tensor]) -> None:
+    """`forward` as a backend, over several GPUs too; what has a mask or a scale of its own goes to the stock kernel."""
+
+    def backend(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        scale: float | None = None,
+        _parallel_config: Any = None,
+    ) -> Tensor:
+        if attn_mask is not None or scale is not None:
+            out: Tensor = dispatch_attention_fn(query, key, value, attn_mask=attn_mask, scale=scale, backend=STOCK)
+            return out
+        if _parallel_config is None:
+            return forward(None, query, key, value)
+        joined: Tensor = attention_dispatch._templated_context_parallel_attention(
+            query, key, value, forward_op=forward, backward_op=None, _parallel_config=_parallel_config
+        )
+        return joined
+
+    _registry._backends[name] = backend
     _registry._constraints[name] = []
     _registry._supported_arg_names[name] = {"query", "key", "value", "attn_mask", "scale", "_parallel_config"}
     _registry._supports_context_parallel.add(name)
@@ -79,28 +125,16 @@ def _(query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # noqa: ARG001
     return query.new_empty(*query.shape[:-1], value.shape[-1])
 
 
-def _flash_4_backend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    scale: float | None = None,
-    _parallel_config: Any = None,
-) -> Tensor:
-    if attn_mask is not None or scale is not None:
-        out: Tensor = dispatch_attention_fn(query, key, value, attn_mask=attn_mask, scale=scale, backend=STOCK)
-        return out
-    if _parallel_config is None:
-        return _flash_4_forward(None, query, key, value)
-    joined: Tensor = attention_dispatch._templated_context_parallel_attention(
-        query, key, value, forward_op=_flash_4_forward, backward_op=None, _parallel_config=_parallel_config
-    )
-    return joined
-
-
 def _flash_4_forward(_ctx: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
     out: Tensor = flash_attention_4(query.contiguous(), key.contiguous(), value.contiguous())
     return out
+
+
+def _fp8_forward(_ctx: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
+    if key.shape[1] < fp8_attention.FEWEST_KEYS:
+        out: Tensor = dispatch_attention_fn(query, key, value, backend=STOCK)
+        return out
+    return fp8_attention.attend(query, key, value)
 
 
 def choose(tier: Tier, device: torch.device, *, head_dim: int) -> str:
@@ -126,14 +160,24 @@ def gate(tier: Tier, device: torch.device, head_dim: int) -> tuple[Kernel, ...]:
 
 def try_kernel(name: str, device: torch.device, *, head_dim: int, bound: float) -> Kernel:
     """The candidate's error. One that raises is not admitted, and says why."""
+    if reason := hindrance(name, head_dim=head_dim, capability=torch.cuda.get_device_capability(device)):
+        return Kernel(name, float("nan"), admitted=False, reason=reason)
     try:
-        if name == FLASH_4:
-            register_flash_4()
+        register(name)
         error = relative_error(name, device, heads=4, head_dim=head_dim)
     except Exception as problem:  # noqa: BLE001 - run-time compilers raise what they like; the next candidate is tried
         return Kernel(name, float("nan"), admitted=False, reason=f"{type(problem).__name__}: {problem}"[:200])
     reason = "" if error <= bound else f"error {error:.1e} is over {bound:.1e}"
     return Kernel(name, error, admitted=error <= bound, reason=reason)
+
+
+def hindrance(name: str, *, head_dim: int, capability: tuple[int, int]) -> str:
+    """Why a kernel need not be tried on a GPU of this compute capability; empty if it is to be."""
+    oldest = _OLDEST_GPU.get(name, (0, 0))
+    if capability < oldest:
+        return f"needs compute capability {oldest[0]}.{oldest[1]}, this is {capability[0]}.{capability[1]}"
+    smallest = _SMALLEST_HEAD_DIM.get(name, 0)
+    return f"no gain with heads of {head_dim}, only from {smallest} on" if head_dim < smallest else ""
 
 
 def relative_error(name: str, device: torch.device, *, heads: int, head_dim: int) -> float:
