@@ -8,7 +8,7 @@ from statistics import median
 import torch
 from peft import LoraConfig
 
-from bench import denoise, networks, pipeline
+from bench import denoise, networks
 from bench.record import Row
 from models.speed.ceilings import Ceilings
 
@@ -23,7 +23,7 @@ def lora(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
     base = networks.denoiser(MODEL)
     _, _, grid = networks.work_of(MODEL)
     given = networks.inputs(MODEL, grid)
-    fused, beside = (denoise.prepared(base, pipeline.fast()) for _ in range(2))
+    fused, beside = (denoise.prepared(base, denoise.fast(MODEL)) for _ in range(2))
     torch.manual_seed(3)
     beside.add_adapter(LoraConfig(r=RANK, target_modules=_LAYERS))
     for name, parameter in beside.named_parameters():

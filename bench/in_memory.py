@@ -17,7 +17,7 @@ from models.common.pipelines import PipelineSet
 from models.common.residency import Places, Residency
 from models.common.resumable import resumable
 from models.interface import GenerationRequest
-from models.speed.decoder import quicken
+from models.placement.plan import Tier
 from models.speed.tiers import Acceleration
 from models.wan.family import WanFamily
 
@@ -36,15 +36,13 @@ class RandomTexts(WanFamily):
 class RandomPipelines(PipelineSet):
     """`PipelineSet` with networks made on the spot. One expert serves as both: two would not fit beside the rest."""
 
-    def __init__(self, *, acceleration: Acceleration, residency: Residency, quick_vae: bool = False) -> None:
+    def __init__(self, *, acceleration: Acceleration, residency: Residency) -> None:
         self.device, self.dtype, self.residency, self.acceleration = CUDA, torch.bfloat16, residency, acceleration
         self.revision = _REVISION
         self.places = Places(residency, CUDA, acceleration)
         torch.manual_seed(11)
         denoiser = networks.denoiser(MODEL)
         vae: AutoencoderKLWan = networks.vae(MODEL, torch.float32)
-        if quick_vae:
-            quicken(vae)
         scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
         self._pipe = resumable(WanPipeline)(
             tokenizer=None, text_encoder=None, vae=vae, scheduler=scheduler, transformer=denoiser, transformer_2=None
@@ -69,10 +67,10 @@ class RandomPipelines(PipelineSet):
         return self._pipe
 
 
-def engine(acceleration: Acceleration, *, quick_vae: bool = False) -> DiffusersVideoModel:
-    """Wan A14B, resident on the GPU."""
-    residency = Residency(keep_text_encoder=True, tier="exact")
-    pipelines = RandomPipelines(acceleration=acceleration, residency=residency, quick_vae=quick_vae)
+def engine(acceleration: Acceleration, *, tier: Tier | None = "exact") -> DiffusersVideoModel:
+    """Wan A14B, resident on the GPU. `tier` says how it decodes, None as the published recipe does."""
+    residency = Residency(keep_text_encoder=True, tier=tier)
+    pipelines = RandomPipelines(acceleration=acceleration, residency=residency)
     return DiffusersVideoModel(
         spec=catalog.get(MODEL), family=RandomTexts(text=True, image=False, two_experts=False), pipelines=pipelines
     )

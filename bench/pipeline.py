@@ -9,17 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import denoise, in_memory, networks
-from bench.networks import CUDA
 from bench.record import Row
 from models.interface import Checkpoint, GenerationStopped, Step
 from models.speed.ceilings import Ceilings
-from models.speed.quantised import supported
 from models.speed.tiers import NONE, Acceleration
 
 STEPS = 4
@@ -32,18 +29,13 @@ def exact() -> Acceleration:
     return denoise.exact(in_memory.MODEL)
 
 
-def fast() -> Acceleration:
-    """Without the step cache, which leaves computation out instead of making it faster."""
-    return replace(exact(), linears="float8" if supported("float8", CUDA) else "int8")
-
-
 def whole(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
     """Four steps of Wan A14B 480p with guidance, stock and ours; forty by the seconds of a step. Four steps without
     guidance are the path of distilled LoRAs, measured whole. Text encoding and H.264 are left out of all alike."""
     del ceilings
-    stock = _phases(in_memory.engine(NONE), guidance=4.0)
+    stock = _phases(in_memory.engine(NONE, tier=None), guidance=4.0)
     ours = _phases(in_memory.engine(exact()), guidance=4.0)
-    quick = _phases(in_memory.engine(fast(), quick_vae=True), guidance=1.0)
+    quick = _phases(in_memory.engine(denoise.fast(in_memory.MODEL), tier="fast"), guidance=1.0)
     published = {name: found["fixed"] + PUBLISHED_STEPS * found["step"] for name, found in (("s", stock), ("o", ours))}
     for name, found in (("stock", stock), ("exact", ours), ("fast, 4 steps, no guidance", quick)):
         note = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in found.items())

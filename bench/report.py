@@ -25,8 +25,9 @@ Dois níveis, escolhidos por pedido (`tier`) ou por implantação (`fleet.tier` 
 
 - **exact** (exato): bfloat16, só mudanças equivalentes dentro do arredondamento do bfloat16: blocos compilados, os
   núcleos fundidos e o de atenção que passam no teste numérico ao iniciar, texto sem preenchimento.
-- **fast** (rápido): além disso, camadas lineares em fp8 (Ada, Hopper) ou int8, com uma escala por linha, e passos que
-  quase nada mudam tomados do passo anterior (`models/speed/step_cache.py`).
+- **fast** (rápido): além disso, camadas lineares em fp8 (Ada, Hopper) ou int8, com uma escala por linha, atenção em fp8
+  (Hopper, cabeças de 128; `models/speed/fp8_attention.py`) e passos que quase nada mudam tomados do passo anterior
+  (`models/speed/step_cache.py`).
 
 Os modelos `-4step` do catálogo têm as LoRAs de poucos passos nos próprios pesos, somadas antes de quantizar, nos dois
 níveis.

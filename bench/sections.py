@@ -19,9 +19,14 @@ class Task(NamedTuple):
 
 
 def _wan_480p(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
+    import torch
+
     from bench import denoise
 
-    denoise.compare("wan2.2-t2v-a14b", ceilings, add)
+    chosen = denoise.variants("wan2.2-t2v-a14b")
+    if torch.cuda.get_device_properties(0).total_memory < 100e9:
+        del chosen["fast, int8"]  # weights in bfloat16, twice in fp8 and in int8 do not fit 80 GB together
+    denoise.compare("wan2.2-t2v-a14b", ceilings, add, chosen=chosen)
 
 
 def _wan_720p(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
@@ -99,7 +104,7 @@ SECTIONS: dict[str, Task] = {
     "streamed": Task(_of("capped", "streamed_against_resident"), 260.0),
     "whole": Task(_of("pipeline", "whole"), 240.0),
     "decode-wan": Task(_decode("wan2.2-t2v-a14b"), 240.0),
-    "hunyuan": Task(_denoise("hunyuan-video"), 200.0),
+    "hunyuan": Task(_denoise("hunyuan-video"), 260.0),
     "capped": Task(_of("capped", "every_model"), 400.0),
     "capped-holocine": Task(_of("capped", "holocine"), 400.0),
     "decode-ti2v": Task(_decode("wan2.2-ti2v-5b"), 330.0),

@@ -123,12 +123,15 @@ _KINDS = (
 
 SLOT_KINDS: dict[str, SlotKind] = {kind.name: kind for kind in _KINDS}
 
-# Share of n-fold speed that n GPUs reach on one video, split by guidance pass and then by heads (Ulysses).
-# Estimated: the NVLink figure for 4 is the target of the benchmarks, PCIe follows from 13 GB a rank a step.
+# Share of n-fold speed that n GPUs reach on one video, split by guidance pass and then by heads (Ulysses). NVLink: four
+# H200s with Wan A14B 480p81 (`make bench-gpu SECTIONS=parallel`, 2026-11-27) reached 0.995 with two passes and 0.910
+# with two halves of the heads, 0.909 with both and 0.881 with four quarters of the heads; 8 is estimated. PCIe:
+# estimated from 13 GB a rank a step. The same H200s through host memory reached 0.729 with both; a slower GPU, whose
+# step takes longer for the same bytes, loses less.
 _PARALLEL_EFFICIENCY: dict[Interconnect, dict[int, float]] = {
     "none": {},
     "pcie": {1: 1.0, 2: 0.90, 4: 0.75, 8: 0.55},
-    "nvlink": {1: 1.0, 2: 0.95, 4: 0.88, 8: 0.80},
+    "nvlink": {1: 1.0, 2: 0.95, 4: 0.90, 8: 0.80},
 }
 # Cores share memory bandwidth; measured on no more than two.
 _CORE_EFFICIENCY = 0.9

@@ -108,7 +108,7 @@ def test_whole_generations_checkpoints_and_places(rows: list[Row], monkeypatch: 
 
     monkeypatch.setattr(in_memory, "request", small)
     monkeypatch.setattr(pipeline, "exact", lambda: Acceleration(trimmed=True))
-    monkeypatch.setattr(pipeline, "fast", lambda: Acceleration(trimmed=True, linears="int8"), raising=True)
+    monkeypatch.setattr(denoise, "fast", lambda _: Acceleration(trimmed=True, linears="int8"), raising=True)
     monkeypatch.setattr(pipeline, "in_another_process", pipeline.resume)
 
     pipeline.whole(CEILINGS, rows.append)
@@ -157,7 +157,7 @@ def test_the_capped_run_follows_the_plan(rows: list[Row], monkeypatch: pytest.Mo
 def test_a_lora_beside_the_layers_is_timed_against_one_in_them(
     rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "fast", lambda: Acceleration(trimmed=True, linears="int8"))
+    monkeypatch.setattr(denoise, "fast", lambda _: Acceleration(trimmed=True, linears="int8"))
 
     beside.lora(CEILINGS, rows.append)
 
