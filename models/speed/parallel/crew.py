@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
@@ -159,6 +160,10 @@ def _start(
     arguments: tuple[Any, ...],
 ) -> None:
     """A follower's life: it ends when the leader is gone, silent, or says so."""
+    # systemd tells every process of a service to end; the leader goes on until its checkpoint is safe, and needs this
+    # one for that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     line = Line(connection, lambda: os._exit(EXIT_STATUS))
 
     def beat() -> None:

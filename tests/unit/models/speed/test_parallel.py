@@ -71,7 +71,7 @@ def test_given_several_processes_then_the_video_is_that_of_one_and_checkpoints_m
         several.unload()
 
 
-def test_given_a_refusal_or_a_stop_then_the_other_processes_are_ready_for_the_next_request(
+def test_given_a_refusal_a_stop_or_a_signal_then_the_other_processes_are_ready_for_the_next_request(
     weights_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     name = "wan-t2v-two-experts"
@@ -89,6 +89,9 @@ def test_given_a_refusal_or_a_stop_then_the_other_processes_are_ready_for_the_ne
             cases.frames_of(several, cases.request(case, folder, loras=(broken,)))
         with pytest.raises(GenerationStopped):
             cases.frames_of(several, asked, on_step=stop)
+        for pid in several.crew.pids:  # as when the service is told to end: the leader decides when
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGINT)
 
         found = cases.frames_of(several, asked).astype(int)
         expected = cases.frames_of(cases.load(case, folder), asked).astype(int)
