@@ -89,7 +89,8 @@ class TypicalView(_Shown):
 
 
 class ModelView(_Shown):
-    """OpenAI's model object and our spec. `runnable` is null until an instance has reported; `reason` says why not."""
+    """OpenAI's model object and our spec. `runnable` is null until an instance has reported; `reason` says why not.
+    LoRAs and characters that were trained for `takes_loras_of` fit this model too."""
 
     id: str
     object: Literal["model"] = "model"
@@ -111,6 +112,7 @@ class ModelView(_Shown):
     max_shots: int
     schedulers: tuple[str, ...]
     supports_lora: bool
+    takes_loras_of: str | None
     supports_negative_prompt: bool
     multi_shot: str
     licence: LicenceView
@@ -199,6 +201,7 @@ def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None, pr
         max_shots=spec.limits.shots,
         schedulers=spec.schedulers,
         supports_lora=spec.supports_lora,
+        takes_loras_of=spec.takes_loras_of,
         supports_negative_prompt=spec.supports_negative_prompt,
         multi_shot=spec.multi_shot,
         licence=LicenceView(

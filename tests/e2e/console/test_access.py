@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.console.browser import Visit
 from tests.e2e.studio import Studio
+from tests.e2e.test_characters import TRAINING, api, picture, until
 from tests.receiver import Receiver
 
 Visitors = Callable[..., Visit]
@@ -97,3 +98,38 @@ def test_given_pictures_when_a_character_is_made_then_it_is_watched_and_can_be_d
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
 
     expect(card).to_have_count(0)
+
+
+def test_given_a_character_then_it_can_be_cast_in_its_model_and_in_the_one_that_takes_its_loras(
+    visitor: Visitors, studio: Studio
+) -> None:
+    name = f"Quadrada {secrets.token_hex(3)}"
+    body = {
+        "name": name,
+        "trigger": "zxquad",
+        "images": [picture(40 * at) for at in range(5)],
+        "captions": [f"a zxquad on a blue background {at}" for at in range(5)],
+        "model": "wan-mini",
+        "training": TRAINING,
+    }
+    with api(studio) as client:
+        made = client.post("/videos/characters", json=body).raise_for_status().json()
+        lora = until(lambda: client.get(f"/videos/characters/{made['id']}"), "ready")["lora"]
+    page = visitor().open("/")
+    page.get_by_label("Prompt", exact=True).fill("a zxquad moving left")
+    page.get_by_role("radio", name="HoloCine mini (full attention)", exact=True).click()
+    expect(page.get_by_role("radio", name="Wan mini", exact=True)).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name=name)).to_have_count(0)
+    page.get_by_role("radio", name="Wan mini", exact=True).click()
+    page.get_by_role("checkbox", name=name).click()
+    page.get_by_role("radio", name="Wan mini, four steps", exact=True).click()
+    expect(page.get_by_role("checkbox", name=name)).to_be_checked()
+
+    with page.expect_request(lambda sent: sent.method == "POST" and sent.url.endswith("/videos")) as sent:
+        page.get_by_role("button", name="Make the video").click()
+
+    asked = json.loads(sent.value.post_data or "")
+    assert (asked["model"], asked["loras"]) == ("wan-mini-4step", [{"name": lora, "scale": 1}])
+    expect(page.locator("video")).to_be_visible()
+    with api(studio) as client:
+        client.delete(f"/videos/characters/{made['id']}").raise_for_status()

@@ -3,6 +3,8 @@ import type { Model, RequestBody, Schemas } from "@/api/client";
 export type Mode = "text" | "image" | "shots";
 export type Shot = { id: string; prompt: string; frames: number };
 export type Picture = { uploadId: string; name: string; preview: string };
+/** A character that is ready: the LoRA that requests name, and the model that it was trained for. */
+export type Cast = { lora: string; model: string };
 export type Draft = {
   mode: Mode;
   prompt: string;
@@ -20,7 +22,7 @@ export type Draft = {
   codec: Schemas["OutputBody"]["codec"];
   upscale: 1 | 2 | 4;
   interpolate: 1 | 2 | 4;
-  characters: string[];
+  characters: Cast[];
 };
 
 export const EMPTY: Draft = {
@@ -50,6 +52,10 @@ export const does = (model: Model, mode: Mode): boolean => {
   return model.tasks.includes("text-to-video") || model.tasks.includes("multi-shot");
 };
 
+/** Whether a character of `trainedFor` can appear in the model's videos. */
+export const takesCharactersOf = (model: Model, trainedFor: string): boolean =>
+  model.supports_lora && (trainedFor === model.id || trainedFor === model.takes_loras_of);
+
 /** The draft with what the model does not take replaced by the model's own defaults. */
 export const fitted = (draft: Draft, model: Model): Draft => {
   const { frames: rule } = model;
@@ -64,7 +70,7 @@ export const fitted = (draft: Draft, model: Model): Draft => {
         ? draft.steps
         : model.default_num_inference_steps,
     scheduler: draft.scheduler !== null && model.schedulers.includes(draft.scheduler) ? draft.scheduler : null,
-    characters: model.supports_lora ? draft.characters : [],
+    characters: draft.characters.filter((each) => takesCharactersOf(model, each.model)),
     negative: model.supports_negative_prompt ? draft.negative : "",
     continuity: model.multi_shot === "native" ? "cut" : draft.continuity,
     shots: draft.shots.map((shot, index) => ({ ...shot, frames: shotFrames(model, shot.frames, index) })),
@@ -109,7 +115,7 @@ export const bodyOf = (draft: Draft, model: Model): RequestBody | null => {
     ...(draft.guidance === null ? {} : { guidance_scale: draft.guidance }),
     ...(draft.scheduler === null ? {} : { scheduler: draft.scheduler }),
     ...(draft.seed === null ? {} : { seed: draft.seed }),
-    ...(draft.characters.length ? { loras: draft.characters.map((name) => ({ name, scale: 1 })) } : {}),
+    ...(draft.characters.length ? { loras: draft.characters.map(({ lora }) => ({ name: lora, scale: 1 })) } : {}),
   } satisfies Partial<RequestBody>;
   if (draft.mode === "shots") {
     if (draft.shots.length === 0 || draft.shots.some((shot) => !shot.prompt.trim())) return null;

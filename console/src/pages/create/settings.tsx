@@ -8,7 +8,7 @@ import { Button } from "@/components/ui/button";
 import { Field, Input, Select, Textarea } from "@/components/ui/field";
 import { Checkbox, Segments, Slider } from "@/components/ui/inputs";
 import { number, span } from "@/lib/format";
-import { type Draft, seconds } from "@/pages/create/draft";
+import { type Cast, type Draft, seconds, takesCharactersOf } from "@/pages/create/draft";
 
 type Props = {
   draft: Draft;
@@ -118,9 +118,12 @@ export const Settings = ({ draft, model, errorAt, onChange }: Props) => {
 
 const Characters = ({ draft, model, onChange }: Omit<Props, "errorAt">) => {
   const { t } = useTranslation();
-  const ready = useCharacters().data?.data.filter((each) => each.lora !== null && each.model === model.id) ?? [];
-  const toggle = (id: string, on: boolean) =>
-    onChange({ characters: on ? [...draft.characters, id] : draft.characters.filter((each) => each !== id) });
+  const ready = (useCharacters().data?.data ?? []).flatMap(({ id, name, lora, model: trainedFor }) =>
+    lora !== null && takesCharactersOf(model, trainedFor) ? [{ id, name, cast: { lora, model: trainedFor } }] : [],
+  );
+  const chosen = (cast: Cast) => draft.characters.some((each) => each.lora === cast.lora);
+  const toggle = (cast: Cast, on: boolean) =>
+    onChange({ characters: [...draft.characters.filter((each) => each.lora !== cast.lora), ...(on ? [cast] : [])] });
   return (
     <fieldset>
       <legend className="mb-1.5 text-sm font-medium">{t("nav.characters")}</legend>
@@ -134,14 +137,10 @@ const Characters = ({ draft, model, onChange }: Omit<Props, "errorAt">) => {
         </p>
       )}
       <div className="grid gap-2">
-        {ready.map(({ lora, ...each }) => (
-          <div key={each.id} className="flex items-center gap-2 text-sm">
-            <Checkbox
-              label={each.name}
-              checked={lora !== null && draft.characters.includes(lora)}
-              onChange={(on) => lora !== null && toggle(lora, on)}
-            />
-            <span aria-hidden>{each.name}</span>
+        {ready.map(({ id, name, cast }) => (
+          <div key={id} className="flex items-center gap-2 text-sm">
+            <Checkbox label={name} checked={chosen(cast)} onChange={(on) => toggle(cast, on)} />
+            <span aria-hidden>{name}</span>
           </div>
         ))}
       </div>
