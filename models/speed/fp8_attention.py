@@ -7,12 +7,16 @@ rounding would be seen (https://arxiv.org/abs/2410.02367). One scale for each of
 
 from __future__ import annotations
 
+import logging
 import math
 from functools import cache, lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+_log = logging.getLogger(__name__)
 
 NAME = "cudnn_fp8"
 FEWEST_KEYS = 1024
@@ -23,6 +27,7 @@ _LARGEST = 448.0
 _SMALLEST_SCALE = 1e-12
 # Probabilities are at most 1 and mostly far below it: times this they are out of e4m3's subnormal numbers.
 _PROBABILITY_SCALE = 256.0
+_PLAIN_SHAPE = (1, 2048, 4, 128)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -46,8 +51,8 @@ def fp8_attention(query: Tensor, key: Tensor, value: Tensor, scales: Tensor) -> 
 
     In e4m3, to be multiplied by the values' scale: what is attended to is never larger than the largest value.
     """
-    plan: _Plan = _plan(query.device, tuple(query.shape), tuple(key.shape))
-    return plan(query, key, value, scales)
+    plan = _plan(query.device, tuple(query.shape), tuple(key.shape))
+    return (plan or by_stock_kernel)(query, key, value, scales)
 
 
 @fp8_attention.register_fake
@@ -66,10 +71,20 @@ def _(query: Tensor, key: Tensor, value: Tensor, scales: Tensor) -> Tensor:
     return out.transpose(1, 2).to(_FP8).contiguous()
 
 
+def by_stock_kernel(query: Tensor, key: Tensor, value: Tensor, scales: Tensor) -> Tensor:
+    """The same of bfloat16 numbers, for a shape that cuDNN does not take."""
+    given = zip((query, key, value), (*scales[:2], 1.0), strict=True)
+    wide = [(tensor.float() * scale).bfloat16().transpose(1, 2) for tensor, scale in given]
+    return functional.scaled_dot_product_attention(wide[0], wide[1], wide[2]).transpose(1, 2).to(_FP8).contiguous()
+
+
 def ensure_available() -> None:
-    """Raises `ImportError` on a machine with a GPU whose kernel is not installed."""
+    """On a machine with a GPU: raises `ImportError` where the package is missing, and what cuDNN says where it has no
+    kernel for this GPU, even for a shape without peculiarities."""
     if torch.cuda.is_available():
         import cudnn  # noqa: F401
+
+        _Plan(torch.device("cuda", torch.cuda.current_device()), _PLAIN_SHAPE, _PLAIN_SHAPE)
 
 
 class _Plan:
@@ -112,7 +127,14 @@ class _Plan:
 
 
 # A shape more for each length of text where text and video are attended to together.
-_plan = lru_cache(maxsize=64)(_Plan)
+@lru_cache(maxsize=64)
+def _plan(device: torch.device, query: tuple[int, ...], key: tuple[int, ...]) -> _Plan | None:
+    try:
+        return _Plan(device, query, key)
+    except Exception as problem:  # noqa: BLE001 - whatever cuDNN has against a shape, the video is made all the same
+        said = f"{type(problem).__name__}: {problem}"[:500]
+        _log.warning("no fp8 attention for a shape", extra={"query": query, "key": key, "error": said})
+        return None
 
 
 @cache

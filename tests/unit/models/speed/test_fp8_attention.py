@@ -51,6 +51,24 @@ def test_what_all_keys_have_in_common_costs_no_accuracy() -> None:
     assert error(fp8_attention.attend(query, common, value), query, common, value) < attention.BOUNDS["fast"]
 
 
+def test_a_shape_that_cudnn_does_not_take_is_told_once_and_attended_to_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("no engine")
+
+    monkeypatch.setattr(fp8_attention, "_Plan", refused)
+    monkeypatch.setattr(fp8_attention, "fp8_attention", fp8_attention.fp8_attention._init_fn)
+    fp8_attention._plan.cache_clear()
+    given = inputs()
+
+    errors = [error(fp8_attention.attend(*given), *given) for _ in range(2)]
+
+    assert errors[0] == errors[1] < attention.BOUNDS["fast"]
+    assert [record.getMessage() for record in caplog.records] == ["no fp8 attention for a shape"]
+    fp8_attention._plan.cache_clear()
+
+
 def test_values_of_zero_give_zero() -> None:
     query, key, value = inputs()
 
