@@ -151,9 +151,7 @@ def _add_peak(what: str, phase: str, plan: Plan, seconds: float, add: Callable[[
     # Parts that the plan keeps on the GPU but this phase was measured without: their weights, or the blocks in transit.
     parts = {"text": plan.text_encoder, "denoise": plan.denoiser, "decode": plan.vae}
     here = {"text"} if phase == "text" else {"denoise", "decode"}
-    absent = sum(
-        part.gpu_gib for name, part in parts.items() if name not in here and part.mode in ("resident", "streamed")
-    )
+    absent = sum(part.gpu_gib for name, part in parts.items() if name not in here and part.stays)
     allocated = torch.cuda.max_memory_allocated() / GIB + absent
     reserved = torch.cuda.max_memory_reserved() / GIB + absent
     predicted = plan.phases_gib[phase]

@@ -23,6 +23,12 @@ class PartPlan(NamedTuple):
     gpu_gib: float
     total_gib: float
 
+    @property
+    def stays(self) -> bool:
+        """Whether `gpu_gib` lies on the GPU in the other parts' phases too: a streamed part never gives up the memory
+        that its blocks pass through."""
+        return self.mode in ("resident", "streamed")
+
 
 class Plan(NamedTuple):
     """How to run a request on a slot.

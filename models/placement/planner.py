@@ -124,9 +124,8 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, tier: Ti
 
 
 def _on_gpu_gib(parts: dict[str, PartPlan], phase: str) -> float:
-    """Weights that lie there in a phase: its own part's, resident ones, and what a streamed denoiser never gives up."""
-    staying = ("resident", "streamed")
-    return sum(part.gpu_gib for name, part in parts.items() if name == phase or part.mode in staying)
+    """Weights that lie there in a phase: its own part's, and those that stay."""
+    return sum(part.gpu_gib for name, part in parts.items() if name == phase or part.stays)
 
 
 def _vae_bytes(spec: ModelSpec, tier: Tier) -> int:
