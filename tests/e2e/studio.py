@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import psutil
 from openai import OpenAI
 
@@ -50,6 +51,11 @@ class Studio:
 
         Typed as Any, since the SDK's hints admit the sizes and seconds of the hosted models alone."""
         return OpenAI(**{"base_url": self.api_base, "api_key": self.api_key, **overrides})
+
+    def http(self) -> httpx.Client:
+        """What the SDK has no method for: paths below `api_base`, with the key."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return httpx.Client(base_url=self.api_base, headers=headers, timeout=60, trust_env=False)
 
     def aws(self, service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]

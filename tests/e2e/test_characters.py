@@ -27,9 +27,16 @@ def picture(shade: int) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def api(studio: Studio) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {studio.api_key}"}
-    return httpx.Client(base_url=studio.api_base, headers=headers, timeout=60)
+def asked_for(name: str) -> dict[str, Any]:
+    """A request for a character of this name, from five pictures and for wan-mini."""
+    return {
+        "name": name,
+        "trigger": "zxquad",
+        "images": [picture(40 * at) for at in range(5)],
+        "captions": [f"a zxquad on a blue background {at}" for at in range(5)],
+        "model": "wan-mini",
+        "training": TRAINING,
+    }
 
 
 def until(read: Callable[[], Any], status: str) -> dict[str, Any]:
@@ -48,16 +55,8 @@ def until(read: Callable[[], Any], status: str) -> dict[str, Any]:
 def test_given_pictures_when_trained_by_the_fleet_then_the_character_is_used_by_name_and_deleted_whole(
     studio: Studio, tmp_path: Path
 ) -> None:
-    with api(studio) as client:
-        body = {
-            "name": "Quadrada",
-            "trigger": "zxquad",
-            "images": [picture(40 * at) for at in range(5)],
-            "captions": [f"a zxquad on a blue background {at}" for at in range(5)],
-            "model": "wan-mini",
-            "training": TRAINING,
-        }
-        made = client.post("/videos/characters", json=body).raise_for_status().json()
+    with studio.http() as client:
+        made = client.post("/videos/characters", json=asked_for("Quadrada")).raise_for_status().json()
         path = f"/videos/characters/{made['id']}"
 
         ready = until(lambda: client.get(path), "ready")

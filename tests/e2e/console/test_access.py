@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.console.browser import Visit
 from tests.e2e.studio import Studio
-from tests.e2e.test_characters import TRAINING, api, picture, until
+from tests.e2e.test_characters import asked_for, until
 from tests.receiver import Receiver
 
 Visitors = Callable[..., Visit]
@@ -104,16 +104,8 @@ def test_given_a_character_then_it_can_be_cast_in_its_model_and_in_the_one_that_
     visitor: Visitors, studio: Studio
 ) -> None:
     name = f"Quadrada {secrets.token_hex(3)}"
-    body = {
-        "name": name,
-        "trigger": "zxquad",
-        "images": [picture(40 * at) for at in range(5)],
-        "captions": [f"a zxquad on a blue background {at}" for at in range(5)],
-        "model": "wan-mini",
-        "training": TRAINING,
-    }
-    with api(studio) as client:
-        made = client.post("/videos/characters", json=body).raise_for_status().json()
+    with studio.http() as client:
+        made = client.post("/videos/characters", json=asked_for(name)).raise_for_status().json()
         lora = until(lambda: client.get(f"/videos/characters/{made['id']}"), "ready")["lora"]
     page = visitor().open("/")
     page.get_by_label("Prompt", exact=True).fill("a zxquad moving left")
@@ -131,5 +123,5 @@ def test_given_a_character_then_it_can_be_cast_in_its_model_and_in_the_one_that_
     asked = json.loads(sent.value.post_data or "")
     assert (asked["model"], asked["loras"]) == ("wan-mini-4step", [{"name": lora, "scale": 1}])
     expect(page.locator("video")).to_be_visible()
-    with api(studio) as client:
+    with studio.http() as client:
         client.delete(f"/videos/characters/{made['id']}").raise_for_status()

@@ -19,8 +19,7 @@ NAME = "Lobo"
 
 @pytest.fixture
 def api(studio: Studio) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {studio.api_key}"}
-    with httpx.Client(base_url=studio.api_base, headers=headers, timeout=60, trust_env=False) as client:
+    with studio.http() as client:
         yield client
 
 
