@@ -1,8 +1,9 @@
 """Networks from safetensors files straight to where they are to lie, by several readers at once.
 
 The stock loader reads one tensor after the other through the page cache into pageable memory and copies it from there.
-Here pieces of the files are read past the page cache into page-locked buffers, each reader's next piece while its last
-one is on its way to the GPU; nothing is allocated twice.
+Here pieces of the files are read into page-locked buffers, each reader's next piece while its last one is on its way to
+the GPU; nothing is allocated twice. What the page cache holds anyway (weights just downloaded, a worker that starts
+again) comes from there, all else past it: weights are read once, and would drive out everything else.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class _Reader:
 
     def __init__(self, device: torch.device) -> None:
         self._on_gpu = device.type == "cuda"
-        self._files: dict[Path, int] = {}
+        self._files: dict[Path, _File] = {}
         self._maps = [mmap.mmap(-1, _PIECE_BYTES + 2 * _PAGE_BYTES) for _ in range(2)]
         self._buffers = [torch.frombuffer(memory, dtype=torch.uint8) for memory in self._maps]
         self._turn = 0
@@ -185,7 +186,7 @@ class _Reader:
         first = begin - begin % _PAGE_BYTES
         wanted = -(-(begin + piece.num_bytes - first) // _PAGE_BYTES) * _PAGE_BYTES
         view = memoryview(self._maps[self._turn])[:wanted]
-        got = os.preadv(self._file(piece.entry.path), [view], first)
+        got = self._file(piece.entry.path).read(view, first, least=begin + piece.num_bytes - first)
         if got < begin + piece.num_bytes - first:
             raise WeightsError(piece.entry.path, f"ends at byte {first + got}, in the middle of a tensor")
         source = self._buffers[self._turn][begin - first : begin - first + piece.num_bytes]
@@ -202,17 +203,32 @@ class _Reader:
             runtime = torch.cuda.cudart()  # type: ignore[no-untyped-call]
             for buffer in self._buffers:
                 runtime.cudaHostUnregister(buffer.data_ptr())
-        for descriptor in self._files.values():
-            os.close(descriptor)
+        for file in self._files.values():
+            file.close()
 
-    def _file(self, path: Path) -> int:
+    def _file(self, path: Path) -> _File:
         if path not in self._files:
-            self._files[path] = _open(path)
+            self._files[path] = _File(path)
         return self._files[path]
 
 
-def _open(path: Path) -> int:
-    """Past the page cache where the file system can: weights are read once, and would drive out all else."""
-    with suppress(OSError):
-        return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECT", 0))
-    return os.open(path, os.O_RDONLY)
+class _File:
+    """A file as the page cache has it, and past the page cache where the file system can."""
+
+    def __init__(self, path: Path) -> None:
+        self._cached = os.open(path, os.O_RDONLY)
+        self._direct = self._cached
+        with suppress(OSError):
+            self._direct = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECT", 0))
+
+    def read(self, view: memoryview, begin: int, *, least: int) -> int:
+        """Fills `view` from `begin` on; returns how many bytes there were. If the page cache has fewer than `least`,
+        the disk is asked for all of them."""
+        with suppress(OSError):  # BlockingIOError: not in memory. Others: a file system that cannot say
+            if (got := os.preadv(self._cached, [view], begin, os.RWF_NOWAIT)) >= least:
+                return got
+        return os.preadv(self._direct, [view], begin)
+
+    def close(self) -> None:
+        for descriptor in {self._cached, self._direct}:
+            os.close(descriptor)

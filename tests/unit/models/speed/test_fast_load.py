@@ -1,5 +1,7 @@
 """The quick loader reads what `from_pretrained` reads, to the bit and the dtype, and names a broken file."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +51,45 @@ def test_given_a_network_then_it_is_the_one_that_the_stock_loader_makes(
         assert torch.equal(found[name], tensor), name
     assert dict(ours.config) == {key: value for key, value in stock.config.items() if key != "_name_or_path"}
     assert not ours.training
+
+
+def _nothing_cached(_length: int) -> int:
+    raise BlockingIOError
+
+
+def _cannot_say(_length: int) -> int:
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+@pytest.mark.parametrize(
+    ("in_memory", "from_disk"),
+    [(lambda length: length, False), (lambda length: length // 2, True), (_nothing_cached, True), (_cannot_say, True)],
+    ids=["all", "half", "nothing", "a file system that cannot say"],
+)
+def test_given_pages_in_memory_then_they_are_taken_and_the_disk_is_asked_for_all_else(
+    in_memory: Callable[[int], int],
+    from_disk: bool,
+    folder_of: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    preadv = os.preadv
+
+    def read(file: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
+        asked.append(flags)
+        if not flags:
+            return preadv(file, buffers, offset)
+        return preadv(file, [buffers[0][: in_memory(len(buffers[0]))]], offset)
+
+    monkeypatch.setattr(os, "preadv", read)
+    folder = folder_of("wan-t2v-two-experts") / "transformer"
+    stock = diffusers.WanTransformer3DModel.from_pretrained(folder, dtype=torch.bfloat16)
+
+    ours = fast_load.load_network(diffusers.WanTransformer3DModel, folder, dtype=torch.bfloat16, device=CPU)
+
+    assert all(torch.equal(a, b) for a, b in zip(stock.parameters(), ours.parameters(), strict=True))
+    assert asked.count(os.RWF_NOWAIT) > 0
+    assert (0 in asked) is from_disk
 
 
 def test_given_shards_then_all_are_read(folder_of: Callable[[str], Path], tmp_path: Path) -> None:
