@@ -86,12 +86,12 @@ def _variants(model_id: str) -> dict[str, Callable[[], Any]]:
 
     return {
         STOCK: plain,
-        "float32, stock, tiled": lambda: tiled(plain()),
-        "bfloat16, stock": lambda: plain().to(torch.bfloat16),
-        "float32, quick": lambda: quick(torch.float32),
         "bfloat16, quick": lambda: quick(torch.bfloat16),
-        "bfloat16, quick, tiled": lambda: tiled(quick(torch.bfloat16)),
         "bfloat16, quick, strips": lambda: _InStrips(tiled(quick(torch.bfloat16))),
+        "float32, stock, tiled": lambda: tiled(plain()),
+        "float32, quick": lambda: quick(torch.float32),
+        "bfloat16, stock": lambda: plain().to(torch.bfloat16),
+        "bfloat16, quick, tiled": lambda: tiled(quick(torch.bfloat16)),
         "float16, quick": lambda: quick(torch.float16),
     }
 

@@ -58,6 +58,7 @@ def rms_rotate(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, *, eps: floa
 def _unit_silu(  # type: ignore[no-untyped-def]
     x,
     gain,
+    bias,
     out,
     rows,
     scale,
@@ -65,12 +66,15 @@ def _unit_silu(  # type: ignore[no-untyped-def]
     padded: tl.constexpr,
     block: tl.constexpr,
     silu: tl.constexpr,
+    biased: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
     channel = tl.arange(0, padded)[None, :]
     there = (row < rows) & (channel < channels)
     at = row * channels + channel
     wide = tl.load(x + at, mask=there, other=0.0).to(tl.float32)
+    if biased:
+        wide += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)
     length = tl.sqrt(tl.sum(wide * wide, axis=1))[:, None]
     # 1e-12 as in torch.nn.functional.normalize.
     wide = wide / tl.maximum(length, 1e-12) * scale
@@ -80,8 +84,9 @@ def _unit_silu(  # type: ignore[no-untyped-def]
     tl.store(out + at, wide, mask=there)
 
 
-def unit_silu(rows: Tensor, gain: Tensor, *, scale: float, silu: bool) -> Tensor:
-    """Each row of `rows` [n, channels] made one long, times `scale` and `gain` [channels]; then SiLU if `silu`."""
+def unit_silu(rows: Tensor, gain: Tensor, bias: Tensor | None = None, *, scale: float, silu: bool) -> Tensor:
+    """Each row of `rows` [n, channels] plus `bias` [channels] made one long, times `scale` and `gain` [channels]; then
+    SiLU if `silu`."""
     count, channels = rows.shape
     padded = triton.next_power_of_2(channels)
     block = max(1, _ELEMENTS_A_PROGRAM // padded)
@@ -90,6 +95,7 @@ def unit_silu(rows: Tensor, gain: Tensor, *, scale: float, silu: bool) -> Tensor
     _unit_silu[(triton.cdiv(count, block),)](
         rows.contiguous(),
         gain,
+        gain if bias is None else bias,
         out,
         count,
         scale,

@@ -14,7 +14,9 @@ if DEVICE.type == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is defined
 pytest.importorskip("triton", reason="needs triton, which comes with torch for CUDA")
 
-from models.speed import fusing, kernels  # noqa: E402
+from diffusers.models.autoencoders.autoencoder_kl_wan import DupUp3D  # noqa: E402
+
+from models.speed import fusing, kernels, vae_kernels, wan_decoder  # noqa: E402
 
 # One rounding to bfloat16; the interpreter cuts the last bits off instead of rounding them.
 BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 4e-3}
@@ -59,3 +61,59 @@ def test_given_rows_then_each_is_made_one_long_and_activated(
     assert not out[0].any()
     assert torch.isfinite(out).all()
     assert float((out.double() - reference).norm()) <= BOUNDS[dtype] * float(reference.norm())
+
+
+def video(dtype: torch.dtype, *shape: int) -> Tensor:
+    """Random, [batch, channels, frames, height, width], its channels side by side."""
+    return torch.randn(*shape, device=DEVICE).to(dtype).contiguous(memory_format=torch.channels_last_3d)
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+def test_given_a_bias_then_rows_are_made_long_with_it(dtype: torch.dtype) -> None:
+    torch.manual_seed(4)
+    rows, (gain, bias) = torch.randn(5, 24, device=DEVICE).to(dtype), torch.randn(2, 24, device=DEVICE).to(dtype)
+
+    out = kernels.unit_silu(rows, gain, bias, scale=24**0.5, silu=True)
+
+    reference = fusing.plain_unit_silu(rows.double() + bias.double(), gain.double())
+    assert error(out, reference) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+def test_given_a_shortcut_then_it_and_the_bias_are_added(dtype: torch.dtype) -> None:
+    torch.manual_seed(5)
+    x, other = video(dtype, 2, 24, 3, 5, 4), video(dtype, 2, 24, 3, 5, 4)
+    bias = torch.randn(24, device=DEVICE).to(dtype)
+    reference = x.double() + bias.double().view(1, -1, 1, 1, 1) + other.double()
+
+    assert error(vae_kernels.add_biased(x, bias, other), reference) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+def test_given_a_video_then_its_images_are_enlarged_in_the_order_of_time(
+    doubled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(6)
+    x = video(torch.bfloat16, 2, 24, 3, 5, 4)
+
+    out = vae_kernels.enlarged(x, parts=2 if doubled else 1)
+
+    monkeypatch.setattr(fusing, "admitted", lambda _: False)
+    assert torch.equal(out, wan_decoder.enlarged(x, doubled=doubled))
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("factor_t", "given_channels"), [(1, 12), (2, 12), (1, 24), (2, 24)])
+def test_given_a_smaller_video_then_each_of_its_values_is_added_where_the_stock_class_puts_it(
+    factor_t: int, given_channels: int, first: bool
+) -> None:
+    torch.manual_seed(7)
+    frames = 3 * factor_t - (factor_t - 1 if first else 0)
+    x, given = video(torch.float32, 2, 12, frames, 10, 8), video(torch.float32, 2, given_channels, 3, 5, 4)
+    stock = DupUp3D(given_channels, 12, factor_t=factor_t, factor_s=2)
+    reference = x.double() + stock(given, first_chunk=first).double()
+
+    out = vae_kernels.add_duplicates(x, given, factor_t=factor_t, factor_s=2, late=factor_t - 1 if first else 0)
+
+    assert error(out, reference) < BOUNDS[torch.float32]
