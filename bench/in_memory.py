@@ -26,11 +26,13 @@ _REVISION = "random weights of one seed"
 
 
 class RandomTexts(WanFamily):
-    """Texts become random embeddings, the same in every process."""
+    """Texts become random embeddings, the same in every process, padded as Wan's are."""
 
     def encode(self, pipe: Any, text: str, image: Any) -> Embedding:  # noqa: ARG002
         generator = torch.Generator().manual_seed(len(text))
-        return {"embeds": torch.randn(1, 512, 4096, generator=generator).to(torch.bfloat16)}
+        embeds = torch.randn(1, 512, 4096, generator=generator).to(torch.bfloat16)
+        embeds[:, networks.WORDS :] = 0
+        return {"embeds": embeds}
 
 
 class RandomPipelines(PipelineSet):

@@ -21,6 +21,8 @@ from models.holocine.transformer import HoloCineTransformer3DModel
 CUDA = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # HoloCine's benchmark video: 241 frames in five shots, as its own examples are cut.
 HOLOCINE_CUTS = (49, 97, 145, 193)
+# Tokens of the benchmark's prompts; the rest of a text is padding.
+WORDS = 60
 
 
 def denoiser(model_id: str, *, num_layers: int | None = None, dtype: torch.dtype = torch.bfloat16) -> Any:
@@ -79,10 +81,10 @@ def work_of(
 
 
 def inputs(
-    model_id: str, grid: LatentGrid, dtype: torch.dtype = torch.bfloat16, text_tokens: int = 60
+    model_id: str, grid: LatentGrid, dtype: torch.dtype = torch.bfloat16, text_tokens: int = WORDS
 ) -> dict[str, Any]:
     """Arguments of a forward at batch 1, as the stock pipeline hands them over. `text_tokens` of the padded text are
-    words, where the model masks padding."""
+    words, where the model masks padding or has zeros for it."""
     spec = catalog.get(model_id)
     arch = spec.arch.denoiser
     latents = torch.randn(1, arch.in_channels, grid.frames, grid.height, grid.width, device=CUDA, dtype=dtype)
@@ -95,8 +97,10 @@ def inputs(
     given["return_dict"] = False
     match spec.family:
         case "wan" if model_id == "wan2.2-ti2v-5b":
+            text[:, text_tokens:] = 0
             return given | {"timestep": torch.full((1, tokens), 500.0, device=CUDA)}
         case "wan" | "holocine":
+            text[:, text_tokens:] = 0
             return given
         case "hunyuan_video":
             pooled = torch.randn(1, 768, device=CUDA, dtype=dtype)

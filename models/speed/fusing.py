@@ -19,6 +19,8 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.speed import short_text
+
 _log = logging.getLogger(__name__)
 
 # Largest ||out - ref|| / ||ref|| of the gate against float64: one rounding to bfloat16 makes about 1.7e-3.
@@ -29,6 +31,7 @@ def fuse(denoiser: nn.Module) -> None:
     """Exchanges what `denoiser` has of it, in place; a network that has none stays as it is. Before
     `models.speed.attention.use`, which sets the kernel on every processor."""
     for module in denoiser.modules():
+        short_text.fuse(module)
         if type(getattr(module, "processor", None)) is WanAttnProcessor and not getattr(
             module, "is_cross_attention", True
         ):
@@ -132,7 +135,9 @@ def admitted(device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     try:
-        errors = {trial.__name__: trial(device) for trial in (_rotation_error, _gelu_error, _norm_error)}
+        errors = {
+            trial.__name__: trial(device) for trial in (_rotation_error, _gelu_error, _norm_error, _short_text_error)
+        }
     except Exception as problem:  # noqa: BLE001 - a machine without a C compiler, say; the compiler's kernels serve
         _log.warning("no fused kernels", extra={"error": f"{type(problem).__name__}: {problem}"[:500]})
         return False
@@ -158,6 +163,14 @@ def _norm_error(device: torch.device) -> float:
     # Rows of a video whose channels do not lie side by side.
     given = _random(96, 333, device=device).t(), _random(96, device=device)
     return _difference(kernels.unit_silu(*given, scale=96**0.5, silu=True), plain_unit_silu, *given)
+
+
+def _short_text_error(device: torch.device) -> float:
+    query, key, value = (_random(1, tokens, 5, 128, device=device) for tokens in (333, 128, 128))
+    bias = torch.randn(128, device=device)
+    return _difference(
+        short_text.biased_attention(query, key, value, bias), short_text.plain_biased_attention, query, key, value, bias
+    )
 
 
 def plain_unit_silu(rows: Tensor, gain: Tensor) -> Tensor:

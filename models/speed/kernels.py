@@ -103,6 +103,68 @@ def unit_silu(rows: Tensor, gain: Tensor, bias: Tensor | None = None, *, scale: 
         padded=padded,
         block=block,
         silu=silu,
+        biased=bias is not None,
+        num_warps=4,
+    )
+    return out
+
+
+_QUERIES_A_PROGRAM = 64
+_LOG2_E = 1.4426950408889634
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _biased_attention(  # type: ignore[no-untyped-def]
+    query,
+    key,
+    value,
+    bias,
+    out,
+    tokens,
+    heads,
+    scale,
+    log2_e: tl.constexpr,
+    keys: tl.constexpr,
+    dim: tl.constexpr,
+    block: tl.constexpr,
+):
+    # Programs of neighbouring heads run together: what they read lies side by side.
+    head = tl.program_id(0) % heads
+    batch = (tl.program_id(0) // heads).to(tl.int64)
+    row = tl.program_id(1) * block + tl.arange(0, block)
+    there = (row < tokens)[:, None]
+    channel = tl.arange(0, dim)[None, :]
+    position = tl.arange(0, keys)
+    at = ((batch * tokens + row[:, None]) * heads + head) * dim + channel
+    near = ((batch * keys + position[:, None]) * heads + head) * dim + channel
+    asked = tl.load(query + at, mask=there, other=0.0)
+    score = tl.dot(asked, tl.trans(tl.load(key + near))) * scale + (tl.load(bias + position) * log2_e)[None, :]
+    weight = tl.exp2(score - tl.max(score, axis=1)[:, None])
+    values = tl.load(value + near)
+    summed = tl.dot(weight.to(values.dtype), values)
+    tl.store(out + at, summed / tl.sum(weight, axis=1)[:, None], mask=there)
+
+
+def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Softmax attention of `query` [batch, tokens, heads, head_dim] to 64 or 128 keys, with `bias` [keys], float32,
+    added to each key's scaled scores. For keys so few that they are held at once, and reading the queries takes the
+    time."""
+    batch, tokens, heads, dim = query.shape
+    out = torch.empty(query.shape, dtype=query.dtype, device=query.device)
+    grid = (batch * heads, triton.cdiv(tokens, _QUERIES_A_PROGRAM))
+    _biased_attention[grid](
+        query.contiguous(),
+        key.contiguous(),
+        value.contiguous(),
+        bias,
+        out,
+        tokens,
+        heads,
+        _LOG2_E / dim**0.5,
+        log2_e=_LOG2_E,
+        keys=key.shape[1],
+        dim=dim,
+        block=_QUERIES_A_PROGRAM,
         num_warps=4,
     )
     return out

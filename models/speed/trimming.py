@@ -16,6 +16,8 @@ from diffusers.models.embeddings import apply_rotary_emb
 from diffusers.models.transformers.transformer_hunyuan_video import HunyuanVideoAttnProcessor2_0
 from torch import Tensor, nn
 
+from models.speed import short_text
+
 
 def prepare(denoiser: nn.Module) -> bool:
     """Readies a network of one of the classes below; others need nothing. True where texts of other lengths make
@@ -182,4 +184,5 @@ _PREPARATIONS: dict[str, Callable[[Any], bool]] = {
     "HunyuanVideoTransformer3DModel": _prepare_hunyuan,
     "MochiTransformer3DModel": _prepare_mochi,
     "CogVideoXTransformer3DModel": _prepare_cogvideox,
+    "WanTransformer3DModel": short_text.prepare,
 }

@@ -185,7 +185,17 @@ def test_given_an_int8_denoiser_then_it_runs_in_any_place_and_its_checkpoints_ar
 
 
 @pytest.mark.parametrize(
-    "name", ["hunyuan-t2v", "hunyuan-i2v-token-replace", "hunyuan-i2v-latent-concat", "cogvideox-t2v", "mochi-t2v"]
+    "name",
+    [
+        "wan-t2v-two-experts",
+        "wan-ti2v-text",
+        "wan-ti2v-image",
+        "hunyuan-t2v",
+        "hunyuan-i2v-token-replace",
+        "hunyuan-i2v-latent-concat",
+        "cogvideox-t2v",
+        "mochi-t2v",
+    ],
 )
 def test_given_trimmed_texts_then_frames_are_the_stock_ones_within_rounding(
     name: str, weights_of: Callable[[str], Path]

@@ -16,7 +16,7 @@ pytest.importorskip("triton", reason="needs triton, which comes with torch for C
 
 from diffusers.models.autoencoders.autoencoder_kl_wan import DupUp3D  # noqa: E402
 
-from models.speed import fusing, kernels, vae_kernels, wan_decoder  # noqa: E402
+from models.speed import fusing, kernels, short_text, vae_kernels, wan_decoder  # noqa: E402
 
 # One rounding to bfloat16; the interpreter cuts the last bits off instead of rounding them.
 BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 4e-3}
@@ -117,3 +117,18 @@ def test_given_a_smaller_video_then_each_of_its_values_is_added_where_the_stock_
     out = vae_kernels.add_duplicates(x, given, factor_t=factor_t, factor_s=2, late=factor_t - 1 if first else 0)
 
     assert error(out, reference) < BOUNDS[torch.float32]
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("keys", [64, 128])
+def test_given_few_keys_then_they_are_attended_to_with_their_bias(dtype: torch.dtype, keys: int) -> None:
+    if DEVICE.type == "cuda" and dtype == torch.float32:
+        pytest.skip("products of float32 are TF32 on a GPU, and the kernel is never given any")
+    torch.manual_seed(3)
+    query, key, value = (torch.randn(2, tokens, 3, 64, device=DEVICE).to(dtype) for tokens in (131, keys, keys))
+    bias = torch.randn(keys, device=DEVICE)
+
+    out = kernels.biased_attention(query, key, value, bias)
+
+    reference = short_text.plain_biased_attention(query.double(), key.double(), value.double(), bias)
+    assert error(out, reference) < BOUNDS[dtype]
