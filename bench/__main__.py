@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
     given.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if given.here:
         return run_here(names[0], given.out)
     began_s = time.monotonic()
@@ -55,9 +57,12 @@ def run_apart(name: str, out: Path, limit_s: float) -> int:
         return int(process.wait(limit_s) != 0)
     except subprocess.TimeoutExpired:
         print(f"-- {name}: stopped after {limit_s:.0f} s", flush=True)
-        os.killpg(process.pid, 9)
-        process.wait()
         return 1
+    finally:
+        # Also where this process is told to end: what goes on beside the next run would spoil its figures.
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def run_here(name: str, out: Path) -> int:

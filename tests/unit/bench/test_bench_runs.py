@@ -1,10 +1,14 @@
 """The GPU benchmark's code, on the CPU with tiny networks: every section runs to its end and finds numbers."""
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from transformers import UMT5Config, UMT5EncoderModel
@@ -190,3 +194,22 @@ def test_the_report_shows_the_tables_and_draws_the_same_plots_twice(tmp_path: Pa
     assert "| Wan A14B 480p81, exato: fração do teto de matmul | ≥ 0,88 | 0,9 | alcançado |" in text
     assert "![desempenho-teto](img/desempenho-teto.svg)" in text
     assert not plots.write([Section(name="x", machine="", software="", date="")], tmp_path)
+
+
+def test_given_a_section_under_way_when_the_benchmark_is_ended_then_the_section_is_too(tmp_path: Path) -> None:
+    pid_file, section = tmp_path / "pid", tmp_path / "section"
+    section.write_text(f"#!/bin/sh\necho $$ > {pid_file}.new && mv {pid_file}.new {pid_file}\nexec sleep 60\n")
+    section.chmod(0o755)
+    code = (
+        f"import sys; from bench import __main__ as bench; sys.executable = {str(section)!r}; "
+        f"sys.argv = ['bench', '--sections', 'ceilings', '--out', {str(tmp_path)!r}]; sys.exit(bench.main())"
+    )
+    benchmark = subprocess.Popen([sys.executable, "-c", code])
+    deadline_s = time.monotonic() + 60
+    while not pid_file.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+
+    benchmark.terminate()
+
+    assert benchmark.wait(20) == 128 + signal.SIGTERM
+    assert not psutil.pid_exists(int(pid_file.read_text()))
