@@ -14,6 +14,7 @@ import torch
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.weak import WeakTensorKeyDictionary
 
 LENGTHS = (64, 128)
 """Text positions that are computed: the first of these that has room for padding, so that there are so many compiled
@@ -25,19 +26,30 @@ class Padding:
 
     def __init__(self) -> None:
         self.bias: Tensor | None = None
+        self._found = WeakTensorKeyDictionary()
 
     def shorten(self, text: Tensor) -> Tensor:
-        """The first positions of `text` [1, tokens, dim], zero beyond its words; the rest stands in the bias from now
-        on. A text without room to spare, or one of a batch, stays as it is."""
-        self.bias = None
-        words = text[0].any(dim=-1)
-        count, tokens = int(words.sum()), text.shape[1]
-        length = next((length for length in LENGTHS if count < length < tokens), None)
-        if length is None or len(text) > 1 or not bool(words[:count].all()):
-            return text
-        self.bias = torch.zeros(length, device=text.device)
-        self.bias[count:] = math.log((tokens - count) / (length - count))
-        return text[:, :length]
+        """The first positions of `text` [batch, tokens, dim], zero beyond its words; the rest stands in the bias from
+        now on. A text without room to spare, or one of a batch, stays as it is.
+
+        A text is looked at once, however many steps it comes with: the GPU must be waited for to know its length.
+        """
+        if text not in self._found:
+            self._found[text] = _bias_of(text)
+        self.bias = self._found[text]
+        return text if self.bias is None else text[:, : len(self.bias)]
+
+
+def _bias_of(text: Tensor) -> Tensor | None:
+    """What is to be added to the scores of the positions that are computed; None where all are."""
+    words = text[0].any(dim=-1)
+    count, tokens = int(words.sum()), text.shape[1]
+    length = next((length for length in LENGTHS if count < length < tokens), None)
+    if length is None or len(text) > 1 or not bool(words[:count].all()):
+        return None
+    bias = torch.zeros(length, device=text.device)
+    bias[count:] = math.log((tokens - count) / (length - count))
+    return bias
 
 
 class ShortTextProcessor(WanAttnProcessor):  # type: ignore[misc]  # diffusers has no types

@@ -4,12 +4,14 @@ test_kernels.py."""
 from __future__ import annotations
 
 import copy
+import gc
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from models.speed import short_text
 from models.speed.fusing import fuse
 from models.speed.short_text import Padding, ShortTextProcessor
 from models.speed.trimming import prepare
@@ -109,6 +111,30 @@ def test_given_attention_to_image_tokens_too_then_the_stock_processor_stays() ->
     prepare(network)
 
     assert [isinstance(block.attn2.processor, ShortTextProcessor) for block in network.blocks] == [False, True]
+
+
+def test_given_a_text_in_every_step_then_it_is_looked_at_once_and_then_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[Tensor | None] = []
+    bias_of = short_text._bias_of
+
+    def look(text: Tensor) -> Tensor | None:
+        looked.append(bias_of(text))
+        return looked[-1]
+
+    monkeypatch.setattr(short_text, "_bias_of", look)
+    padding, words, empty = Padding(), text_of(60), text_of(1)
+
+    lengths = [padding.shorten(text).shape[1] for text in (words, empty) * 3]
+    others = [padding.bias is None for text in (text_of(128), words) if padding.shorten(text) is not None]
+
+    assert lengths == [64] * 6
+    assert others == [True, False]
+    assert len(looked) == 3
+    del words, empty
+    gc.collect()
+    assert len(padding._found) == 0
 
 
 def test_given_text_shortened_then_the_bias_weighs_its_padding_as_all_of_it() -> None:
