@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 CDK := node_modules/.bin/cdk
 # Stamps are newer than what they were made of, so that a second set-up takes no time.
 PYTHON_STAMP := $(VENV)/.installed
+KERNELS := $(VENV)/kernels
+KERNELS_STAMP := $(KERNELS)/.installed
+KERNEL_TESTS := tests/unit/models/speed/test_kernels.py
 NODE_STAMP := node_modules/.installed
 
 # As cdk.json's fleet.agent_version: the instances install what has this name.
@@ -20,7 +23,7 @@ export OMP_NUM_THREADS ?= 2
 # ... and let its threads sleep, not spin, while they wait: the machine has other work.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help setup run test test-unit test-chaos test-e2e lint synth deploy agent docs-gen clean-local
+.PHONY: help setup run test test-unit test-kernels test-chaos test-e2e lint synth deploy agent docs-gen clean-local
 
 help: ## What there is to make
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,18 +41,29 @@ $(NODE_STAMP): package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Triton is seen by the tests of its kernels alone: with it torch would compile otherwise.
+$(KERNELS_STAMP): requirements-kernels.txt $(PYTHON_STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(KERNELS) -r $<
+	@touch $@
+
 # Python's packages and the console's have nothing to do with each other: both are made ready at once.
 run: ## Start the whole system on this machine (PORT=8080); Ctrl-C stops it
 	@$(MAKE) --no-print-directory --jobs=2 setup console
 	@exec $(BIN)/python -m local
 
-test: setup console browser ## All tests: unit, template, import rules, end-to-end, agents under faults
-	@failed=0; for part in "-n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos" tests/e2e tests/chaos; do \
+UNIT_TESTS := -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos --ignore=$(KERNEL_TESTS)
+
+test: setup console browser ## All tests: unit, template, import rules, kernels, end-to-end, agents under faults
+	@failed=0; $(MAKE) --no-print-directory test-kernels || failed=1; \
+	for part in "$(UNIT_TESTS)" tests/e2e tests/chaos; do \
 		$(BIN)/python -m pytest $$part || failed=1; \
 	done; exit $$failed  # each part is run, whatever the others found
 
-test-unit: setup ## The tests that need no running system
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/chaos
+test-unit: setup test-kernels ## The tests that need no running system
+	$(BIN)/python -m pytest $(UNIT_TESTS)
+
+test-kernels: $(KERNELS_STAMP) ## Our Triton kernels, in its interpreter where there is no GPU
+	PYTHONPATH=$(KERNELS) $(BIN)/python -m pytest $(KERNEL_TESTS)
 
 test-chaos: setup ## Agents killed, paused and starved against a local AWS, and a short chaos run
 	$(BIN)/python -m pytest tests/chaos
@@ -125,12 +139,14 @@ MINI ?= dist/mini
 MINI_PARTS := --vae $(MINI)/vae/vae --text $(MINI)/text
 
 train-mini: setup ## Train wan-mini and its four-step LoRA from nothing, on one NVIDIA GPU, into dist/mini
-	$(BIN)/python -m training reading --out $(MINI)/text --minutes 2 $(TRAIN)
+	$(BIN)/python -m training reading --out $(MINI)/text --minutes 1.5 $(TRAIN)
 	$(BIN)/python -m training vae --out $(MINI)/vae --minutes 8 $(TRAIN)
-	$(BIN)/python -m training denoiser --task t2v --expert high --out $(MINI) $(MINI_PARTS) --minutes 20 $(TRAIN)
-	$(BIN)/python -m training denoiser --task t2v --expert low --out $(MINI) $(MINI_PARTS) --minutes 10 $(TRAIN)
-	$(BIN)/python -m training distil --experts $(MINI) --out $(MINI)/lora $(MINI_PARTS) --minutes 5 $(TRAIN)
-	$(BIN)/python -m training match --experts $(MINI) --lora $(MINI)/lora --out $(MINI)/quick $(MINI_PARTS) --minutes 5 $(TRAIN)
+	$(BIN)/python -m training denoiser --task t2v --expert high --out $(MINI) $(MINI_PARTS) --minutes 20 \
+		--learning-rate 2e-3 $(TRAIN)
+	$(BIN)/python -m training denoiser --task t2v --expert low --out $(MINI) $(MINI_PARTS) --minutes 8 $(TRAIN)
+	$(BIN)/python -m training distil --experts $(MINI) --out $(MINI)/lora $(MINI_PARTS) --minutes 2 $(TRAIN)
+	$(BIN)/python -m training match --experts $(MINI) --lora $(MINI)/lora --out $(MINI)/quick $(MINI_PARTS) --minutes 4 \
+		$(TRAIN)
 
 pack-mini: setup ## Put what train-mini made into models/checkpoints
 	$(BIN)/python -m training pack t2v --experts $(MINI) $(MINI_PARTS)

@@ -1,4 +1,4 @@
-"""Our Triton kernels against float64: on a CUDA device, or in Triton's interpreter where the package is installed."""
+"""Our Triton kernels against float64: on a CUDA device, else in Triton's interpreter (`make test-kernels`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from models.speed import fusing, kernels, short_text, vae_kernels, wan_decoder  
 
 # One rounding to bfloat16; the interpreter cuts the last bits off instead of rounding them.
 BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 4e-3}
+# The interpreter multiplies no matrices of bfloat16; on a GPU products of float32 are TF32, and no kernel is given any.
+MULTIPLIED = (torch.float16, torch.bfloat16) if DEVICE.type == "cuda" else (torch.float16, torch.float32)
 
 
 def error(out: Tensor, reference: Tensor) -> float:
@@ -119,11 +121,9 @@ def test_given_a_smaller_video_then_each_of_its_values_is_added_where_the_stock_
     assert error(out, reference) < BOUNDS[torch.float32]
 
 
-@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("dtype", MULTIPLIED)
 @pytest.mark.parametrize("keys", [64, 128])
 def test_given_few_keys_then_they_are_attended_to_with_their_bias(dtype: torch.dtype, keys: int) -> None:
-    if DEVICE.type == "cuda" and dtype == torch.float32:
-        pytest.skip("products of float32 are TF32 on a GPU, and the kernel is never given any")
     torch.manual_seed(3)
     query, key, value = (torch.randn(2, tokens, 3, 64, device=DEVICE).to(dtype) for tokens in (131, keys, keys))
     bias = torch.randn(keys, device=DEVICE)
@@ -131,4 +131,4 @@ def test_given_few_keys_then_they_are_attended_to_with_their_bias(dtype: torch.d
     out = kernels.biased_attention(query, key, value, bias)
 
     reference = short_text.plain_biased_attention(query.double(), key.double(), value.double(), bias)
-    assert error(out, reference) < BOUNDS[dtype]
+    assert error(out, reference) < BOUNDS[torch.bfloat16]
