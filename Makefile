@@ -133,20 +133,32 @@ bench-quality: setup ## What eight-bit layers do to the trained model's videos (
 bench-agent: setup ## What checkpoints and the change of jobs cost
 	$(BIN)/python -m tests.chaos.bench
 
-.PHONY: bench-mini train-mini pack-mini
+.PHONY: bench-mini train-mini pack-mini mini-text mini-vae mini-high mini-low
 
 MINI ?= dist/mini
 MINI_PARTS := --vae $(MINI)/vae/vae --text $(MINI)/text
+GPUS ?= 1
+TRAIN_MINI = $(BIN)/python -m training
+EXPERT = $(TRAIN_MINI) denoiser --task t2v --out $(MINI) $(MINI_PARTS)
 
-train-mini: setup ## Train wan-mini and its four-step LoRA from nothing, on one NVIDIA GPU, into dist/mini
-	$(BIN)/python -m training reading --out $(MINI)/text --minutes 1.5 $(TRAIN)
-	$(BIN)/python -m training vae --out $(MINI)/vae --minutes 8 $(TRAIN)
-	$(BIN)/python -m training denoiser --task t2v --expert high --out $(MINI) $(MINI_PARTS) --minutes 20 \
-		--learning-rate 2e-3 $(TRAIN)
-	$(BIN)/python -m training denoiser --task t2v --expert low --out $(MINI) $(MINI_PARTS) --minutes 8 $(TRAIN)
-	$(BIN)/python -m training distil --experts $(MINI) --out $(MINI)/lora $(MINI_PARTS) --minutes 2 $(TRAIN)
-	$(BIN)/python -m training match --experts $(MINI) --lora $(MINI)/lora --out $(MINI)/quick $(MINI_PARTS) --minutes 4 \
-		$(TRAIN)
+# The encoder's reading takes little of a GPU and goes beside the autoencoder. The experts take all of one each.
+train-mini: setup ## Train wan-mini and its four-step LoRA from nothing, on one NVIDIA GPU (GPUS=2), into dist/mini
+	@$(MAKE) --no-print-directory --jobs=2 mini-text mini-vae
+	@$(MAKE) --no-print-directory --jobs=$(GPUS) mini-high mini-low
+	$(TRAIN_MINI) distil --experts $(MINI) --out $(MINI)/lora $(MINI_PARTS) --minutes 2 $(TRAIN)
+	$(TRAIN_MINI) match --experts $(MINI) --lora $(MINI)/lora --out $(MINI)/quick $(MINI_PARTS) --minutes 4 $(TRAIN)
+
+mini-text:
+	$(TRAIN_MINI) reading --out $(MINI)/text --minutes 1.5 $(TRAIN)
+
+mini-vae:
+	$(TRAIN_MINI) vae --out $(MINI)/vae --minutes 7 $(TRAIN)
+
+mini-high:
+	$(EXPERT) --expert high --minutes 20 --learning-rate 2e-3 $(TRAIN)
+
+mini-low:
+	$(if $(filter-out 1,$(GPUS)),CUDA_VISIBLE_DEVICES=1) $(EXPERT) --expert low --minutes 8 $(TRAIN)
 
 pack-mini: setup ## Put what train-mini made into models/checkpoints
 	$(BIN)/python -m training pack t2v --experts $(MINI) $(MINI_PARTS)
