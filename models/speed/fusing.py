@@ -30,8 +30,10 @@ BOUND = 4e-3
 def fuse(denoiser: nn.Module) -> None:
     """Exchanges what `denoiser` has of it, in place; a network that has none stays as it is. Before
     `models.speed.attention.use`, which sets the kernel on every processor."""
+    quick_text = not torch.cuda.is_available() or admitted(torch.device("cuda"), "short text")
     for module in denoiser.modules():
-        short_text.fuse(module)
+        if quick_text:
+            short_text.fuse(module)
         if type(getattr(module, "processor", None)) is WanAttnProcessor and not getattr(
             module, "is_cross_attention", True
         ):
@@ -130,18 +132,17 @@ def _(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: ARG001
 
 
 @cache
-def admitted(device: torch.device) -> bool:
-    """Whether our kernels run on this device and keep within `BOUND` of float64 on random inputs."""
+def admitted(device: torch.device, kernels: str = "fused") -> bool:
+    """Whether a group of our kernels runs on this device and keeps within `BOUND` of float64 on random inputs."""
     if device.type != "cuda":
         return False
     try:
-        errors = {
-            trial.__name__: trial(device) for trial in (_rotation_error, _gelu_error, _norm_error, _short_text_error)
-        }
+        errors = {trial.__name__: trial(device) for trial in _TRIALS[kernels]}
     except Exception as problem:  # noqa: BLE001 - a machine without a C compiler, say; the compiler's kernels serve
-        _log.warning("no fused kernels", extra={"error": f"{type(problem).__name__}: {problem}"[:500]})
+        said = f"{type(problem).__name__}: {problem}"[:500]
+        _log.warning("kernels left out", extra={"kernels": kernels, "error": said})
         return False
-    _log.info("fused kernels", extra={"errors": errors})
+    _log.info("kernels tried", extra={"kernels": kernels, "errors": errors})
     return max(errors.values()) <= BOUND
 
 
@@ -185,3 +186,16 @@ def _random(*shape: int, device: torch.device) -> Tensor:
 def _difference(out: Tensor, plain: Callable[..., Tensor], *given: Any) -> float:
     reference = plain(*(each.double() if isinstance(each, Tensor) else each for each in given))
     return float((out.double() - reference).norm() / reference.norm())
+
+
+def _decoder_error(device: torch.device) -> float:
+    from models.speed import wan_decoder
+
+    return wan_decoder.error_of_kernels(device)
+
+
+# Attention wants more of a GPU than the others do: where it does not run, they still may.
+_TRIALS: dict[str, tuple[Callable[[torch.device], float], ...]] = {
+    "fused": (_rotation_error, _gelu_error, _norm_error, _decoder_error),
+    "short text": (_short_text_error,),
+}

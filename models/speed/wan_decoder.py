@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import (
     CACHE_T,
+    DupUp3D,
     WanCausalConv3d,
     WanResample,
     WanResidualBlock,
@@ -146,8 +147,11 @@ def enlarged(x: Tensor, *, doubled: bool) -> Tensor:
         from models.speed import vae_kernels
 
         return vae_kernels.enlarged(x, parts=2 if doubled else 1)
-    parts = x.reshape(len(x), 2 if doubled else 1, -1, *x.shape[2:])
-    images = parts.permute(0, 3, 1, 2, 4, 5).flatten(0, 2)
+    return _plainly_enlarged(x, parts=2 if doubled else 1)
+
+
+def _plainly_enlarged(x: Tensor, *, parts: int) -> Tensor:
+    images = x.reshape(len(x), parts, -1, *x.shape[2:]).permute(0, 3, 1, 2, 4, 5).flatten(0, 2)
     return functional.interpolate(images, scale_factor=2.0, mode="nearest-exact")
 
 
@@ -177,6 +181,24 @@ def _with_duplicates(x: Tensor, given: Tensor, shortcut: Any, first_chunk: bool)
     return vae_kernels.add_duplicates(
         x, _side_by_side(given), factor_t=shortcut.factor_t, factor_s=shortcut.factor_s, late=late
     )
+
+
+def error_of_kernels(device: torch.device) -> float:
+    """The largest ||out - ref|| / ||ref|| of our kernels against the stock expressions in float64, on random inputs."""
+    from models.speed import vae_kernels
+
+    def video(channels: int, frames: int, side: int) -> Tensor:
+        return _side_by_side(torch.randn(1, channels, frames, side, side, device=device).to(torch.bfloat16))
+
+    x, shortcut, given = video(24, 4, 6), video(24, 4, 6), video(48, 2, 3)
+    bias = torch.randn(24, device=device)
+    enlarged_input = DupUp3D(48, 24, factor_t=2, factor_s=2)(given.double())
+    pairs = (
+        (vae_kernels.add_biased(x.clone(), bias, shortcut), _biased(x.double(), bias) + shortcut),
+        (vae_kernels.enlarged(x, parts=2), _plainly_enlarged(x.double(), parts=2)),
+        (vae_kernels.add_duplicates(x.clone(), given, factor_t=2, factor_s=2, late=0), x.double() + enlarged_input),
+    )
+    return max(float((out.double() - reference).norm() / reference.norm()) for out, reference in pairs)
 
 
 _FORWARDS: dict[type, Callable[..., Tensor]] = {

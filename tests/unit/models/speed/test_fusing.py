@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from models.speed import fusing
 from models.speed.attention import use
-from models.speed.fusing import FusedWanProcessor, fuse
+from models.speed.fusing import FusedWanProcessor, admitted, fuse
 from models.speed.quantised import QuantisedLinear, quantise
+from models.speed.trimming import prepare
 from tests.unit.models.speed.networks import tiny_wan, wan_inputs
 
 CPU = torch.device("cpu")
@@ -120,3 +121,38 @@ def test_given_an_operator_that_is_wrong_then_its_error_is_over_the_bound(
     monkeypatch.setattr(fusing, operator, lambda *given: right(*given) * 1.01)
 
     assert error(CPU) > fusing.BOUND
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Has the gate believe in a GPU: each trial is to be given."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    admitted.cache_clear()
+    yield
+    admitted.cache_clear()
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+def test_given_a_gpu_too_small_for_one_kernel_then_the_others_are_taken(
+    stock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_resources(_: torch.device) -> float:
+        raise RuntimeError("out of resource: shared memory")
+
+    monkeypatch.setattr(fusing, "_TRIALS", {"fused": (lambda _: 1e-3,), "short text": (out_of_resources,)})
+    network = copy.deepcopy(stock)
+    prepare(network)
+
+    fuse(network)
+
+    assert admitted(torch.device("cuda"))
+    assert all(type(block.attn1.processor) is FusedWanProcessor for block in network.blocks)
+    assert not any(block.attn2.processor.fused for block in network.blocks)
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+def test_given_a_kernel_that_rounds_too_much_then_its_group_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusing, "_TRIALS", {"fused": (lambda _: 1e-3, lambda _: 5e-3), "short text": (lambda _: 1e-3,)})
+
+    assert not admitted(torch.device("cuda"))
+    assert admitted(torch.device("cuda"), "short text")

@@ -132,3 +132,9 @@ def test_given_few_keys_then_they_are_attended_to_with_their_bias(dtype: torch.d
 
     reference = short_text.plain_biased_attention(query.double(), key.double(), value.double(), bias)
     assert error(out, reference) < BOUNDS[torch.bfloat16]
+
+
+def test_the_gate_of_the_decoders_kernels_finds_roundings_alone() -> None:
+    torch.manual_seed(8)
+
+    assert 0 < wan_decoder.error_of_kernels(DEVICE) < fusing.BOUND
