@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from types import MethodType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from diffusers.models.activations import GELU
@@ -22,6 +22,9 @@ from torch.nn import functional
 from models.speed import short_text
 
 _log = logging.getLogger(__name__)
+
+Group = Literal["denoiser", "short text", "decoder"]
+"""Kernels that are used together, and tried when they are first asked for: where one does not run, the others may."""
 
 # Largest ||out - ref|| / ||ref|| of the gate against float64: one rounding to bfloat16 makes about 1.7e-3.
 BOUND = 4e-3
@@ -132,7 +135,7 @@ def _(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: ARG001
 
 
 @cache
-def admitted(device: torch.device, kernels: str = "fused") -> bool:
+def admitted(device: torch.device, kernels: Group = "denoiser") -> bool:
     """Whether a group of our kernels runs on this device and keeps within `BOUND` of float64 on random inputs."""
     if device.type != "cuda":
         return False
@@ -150,40 +153,28 @@ def _rotation_error(device: torch.device) -> float:
     x, weight = _random(2, 333, 640, device=device), _random(640, device=device)
     angle = torch.randn(1, 333, 1, 64, device=device).repeat_interleave(2, dim=-1)
     given = (weight, angle.cos(), angle.sin(), 1e-6, 128)
-    return _difference(rms_rotate(x, *given), plain_rms_rotate, x, *given)
+    return difference(rms_rotate(x, *given), plain_rms_rotate, x, *given)
 
 
 def _gelu_error(device: torch.device) -> float:
     given = _random(333, 640, device=device), _random(1280, 640, device=device) / 25, _random(1280, device=device)
-    return _difference(linear_gelu(*given), plain_linear_gelu, *given)
-
-
-def _norm_error(device: torch.device) -> float:
-    from models.speed import kernels
-
-    # Rows of a video whose channels do not lie side by side.
-    given = _random(96, 333, device=device).t(), _random(96, device=device)
-    return _difference(kernels.unit_silu(*given, scale=96**0.5, silu=True), plain_unit_silu, *given)
+    return difference(linear_gelu(*given), plain_linear_gelu, *given)
 
 
 def _short_text_error(device: torch.device) -> float:
     query, key, value = (_random(1, tokens, 5, 128, device=device) for tokens in (333, 128, 128))
     bias = torch.randn(128, device=device)
-    return _difference(
+    return difference(
         short_text.biased_attention(query, key, value, bias), short_text.plain_biased_attention, query, key, value, bias
     )
-
-
-def plain_unit_silu(rows: Tensor, gain: Tensor) -> Tensor:
-    """What `kernels.unit_silu` does with the scale that Wan's autoencoders have, by torch's own operations."""
-    return functional.silu(functional.normalize(rows, dim=1) * rows.shape[1] ** 0.5 * gain)
 
 
 def _random(*shape: int, device: torch.device) -> Tensor:
     return torch.randn(*shape, device=device).to(torch.bfloat16)
 
 
-def _difference(out: Tensor, plain: Callable[..., Tensor], *given: Any) -> float:
+def difference(out: Tensor, plain: Callable[..., Tensor], *given: Any) -> float:
+    """||out - ref|| / ||ref|| against what `plain` makes of `given` in float64."""
     reference = plain(*(each.double() if isinstance(each, Tensor) else each for each in given))
     return float((out.double() - reference).norm() / reference.norm())
 
@@ -194,8 +185,8 @@ def _decoder_error(device: torch.device) -> float:
     return wan_decoder.error_of_kernels(device)
 
 
-# Attention wants more of a GPU than the others do: where it does not run, they still may.
-_TRIALS: dict[str, tuple[Callable[[torch.device], float], ...]] = {
-    "fused": (_rotation_error, _gelu_error, _norm_error, _decoder_error),
+_TRIALS: dict[Group, tuple[Callable[[torch.device], float], ...]] = {
+    "denoiser": (_rotation_error, _gelu_error),
     "short text": (_short_text_error,),
+    "decoder": (_decoder_error,),
 }

@@ -10,7 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-_ELEMENTS_A_PROGRAM = 4096
+_QUERIES_A_PROGRAM = 64
+_LOG2_E = 1.4426950408889634
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -52,65 +53,6 @@ def rms_rotate(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, *, eps: floa
         num_warps=8,
     )
     return out
-
-
-@triton.jit  # type: ignore[untyped-decorator]
-def _unit_silu(  # type: ignore[no-untyped-def]
-    x,
-    gain,
-    bias,
-    out,
-    rows,
-    scale,
-    channels: tl.constexpr,
-    padded: tl.constexpr,
-    block: tl.constexpr,
-    silu: tl.constexpr,
-    biased: tl.constexpr,
-):
-    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
-    channel = tl.arange(0, padded)[None, :]
-    there = (row < rows) & (channel < channels)
-    at = row * channels + channel
-    wide = tl.load(x + at, mask=there, other=0.0).to(tl.float32)
-    if biased:
-        wide += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)
-    length = tl.sqrt(tl.sum(wide * wide, axis=1))[:, None]
-    # 1e-12 as in torch.nn.functional.normalize.
-    wide = wide / tl.maximum(length, 1e-12) * scale
-    wide = wide * tl.load(gain + channel, mask=channel < channels, other=0.0).to(tl.float32)
-    if silu:
-        wide = wide * tl.sigmoid(wide)
-    tl.store(out + at, wide, mask=there)
-
-
-def unit_silu(rows: Tensor, gain: Tensor, bias: Tensor | None = None, *, scale: float, silu: bool) -> Tensor:
-    """Each row of `rows` [n, channels] plus `bias` [channels] made one long, times `scale` and `gain` [channels]; then
-    SiLU if `silu`."""
-    count, channels = rows.shape
-    padded = triton.next_power_of_2(channels)
-    block = max(1, _ELEMENTS_A_PROGRAM // padded)
-    # Of a video whose channels do not lie side by side, the rows are a view with other strides.
-    out = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
-    _unit_silu[(triton.cdiv(count, block),)](
-        rows.contiguous(),
-        gain,
-        gain if bias is None else bias,
-        out,
-        count,
-        scale,
-        channels=channels,
-        padded=padded,
-        block=block,
-        silu=silu,
-        biased=bias is not None,
-        num_warps=4,
-    )
-    return out
-
-
-_QUERIES_A_PROGRAM = 64
-_LOG2_E = 1.4426950408889634
 
 
 @triton.jit  # type: ignore[untyped-decorator]

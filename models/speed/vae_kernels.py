@@ -1,5 +1,5 @@
-"""Triton kernels of Wan's decoders, over videos whose channels lie side by side. Imported where there is a CUDA device
-alone. Each reads and writes every value once."""
+"""Triton kernels of Wan's autoencoders, over videos whose channels lie side by side. Imported where there is a CUDA
+device alone. Each reads and writes every value once."""
 
 from __future__ import annotations
 
@@ -11,17 +11,63 @@ from torch import Tensor
 _ELEMENTS_A_PROGRAM = 4096
 
 
-def _rows_a_program(channels: int) -> tuple[int, int]:
-    """How many pixels one program takes, and the channels as a power of two."""
+def _over_rows(rows: int, channels: int) -> tuple[tuple[int], dict[str, int]]:
+    """The programs that go over so many pixels, and how much each of them takes."""
     padded = triton.next_power_of_2(channels)
-    return max(1, _ELEMENTS_A_PROGRAM // padded), padded
+    block = max(1, _ELEMENTS_A_PROGRAM // padded)
+    return (triton.cdiv(rows, block),), {"channels": channels, "padded": padded, "block": block, "num_warps": 4}
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _tile(rows, channels: tl.constexpr, padded: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
+    """A program's pixels [block, 1] and channels [1, padded], and which of these pairs there are."""
+    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
+    channel = tl.arange(0, padded)[None, :]
+    return row, channel, (row < rows) & (channel < channels)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _unit_silu(  # type: ignore[no-untyped-def]
+    x,
+    gain,
+    bias,
+    out,
+    rows,
+    scale,
+    channels: tl.constexpr,
+    padded: tl.constexpr,
+    block: tl.constexpr,
+    silu: tl.constexpr,
+    biased: tl.constexpr,
+):
+    row, channel, there = _tile(rows, channels, padded, block)
+    at = row * channels + channel
+    wide = tl.load(x + at, mask=there, other=0.0).to(tl.float32)
+    if biased:
+        wide += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)
+    length = tl.sqrt(tl.sum(wide * wide, axis=1))[:, None]
+    # 1e-12 as in torch.nn.functional.normalize.
+    wide = wide / tl.maximum(length, 1e-12) * scale
+    wide = wide * tl.load(gain + channel, mask=channel < channels, other=0.0).to(tl.float32)
+    if silu:
+        wide = wide * tl.sigmoid(wide)
+    tl.store(out + at, wide, mask=there)
+
+
+def unit_silu(rows: Tensor, gain: Tensor, bias: Tensor | None = None, *, scale: float, silu: bool) -> Tensor:
+    """Each row of `rows` [n, channels] plus `bias` [channels] made one long, times `scale` and `gain` [channels]; then
+    SiLU if `silu`."""
+    # Of a video whose channels do not lie side by side, the rows are a view with other strides.
+    out = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
+    grid, share = _over_rows(*rows.shape)
+    given = rows.contiguous(), gain, gain if bias is None else bias, out, len(rows), scale
+    _unit_silu[grid](*given, silu=silu, biased=bias is not None, **share)
+    return out
 
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _add_biased(x, bias, other, rows, channels: tl.constexpr, padded: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
-    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
-    channel = tl.arange(0, padded)[None, :]
-    there = (row < rows) & (channel < channels)
+    row, channel, there = _tile(rows, channels, padded, block)
     at = row * channels + channel
     added = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)
     added += tl.load(other + at, mask=there, other=0.0).to(tl.float32)
@@ -30,12 +76,9 @@ def _add_biased(x, bias, other, rows, channels: tl.constexpr, padded: tl.constex
 
 def add_biased(x: Tensor, bias: Tensor, other: Tensor) -> Tensor:
     """Adds `bias` [channels] and `other` to `x` [batch, channels, frames, height, width], in place."""
-    channels = x.shape[1]
-    block, padded = _rows_a_program(channels)
-    rows = x.numel() // channels
-    _add_biased[(triton.cdiv(rows, block),)](
-        x, bias, other, rows, channels=channels, padded=padded, block=block, num_warps=4
-    )
+    rows = x.numel() // x.shape[1]
+    grid, share = _over_rows(rows, x.shape[1])
+    _add_biased[grid](x, bias, other, rows, **share)
     return x
 
 
@@ -51,9 +94,7 @@ def _enlarge(  # type: ignore[no-untyped-def]
     padded: tl.constexpr,
     block: tl.constexpr,
 ):
-    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
-    channel = tl.arange(0, padded)[None, :]
-    there = (row < rows) & (channel < channels)
+    row, channel, there = _tile(rows, channels, padded, block)
     right = row % (2 * width)
     down = row // (2 * width) % (2 * height)
     image = row // (4 * height * width)
@@ -67,7 +108,6 @@ def enlarged(x: Tensor, *, parts: int) -> Tensor:
     [batch * frames * parts, channels, 2 * height, 2 * width]."""
     batch, wide, frames, height, width = x.shape
     channels = wide // parts
-    block, padded = _rows_a_program(channels)
     out = torch.empty(
         (batch * frames * parts, channels, 2 * height, 2 * width),
         dtype=x.dtype,
@@ -75,9 +115,8 @@ def enlarged(x: Tensor, *, parts: int) -> Tensor:
         memory_format=torch.channels_last,
     )
     rows = out.numel() // channels
-    _enlarge[(triton.cdiv(rows, block),)](
-        x, out, rows, height, width, parts=parts, channels=channels, padded=padded, block=block, num_warps=4
-    )
+    grid, share = _over_rows(rows, channels)
+    _enlarge[grid](x, out, rows, height, width, parts=parts, **share)
     return out
 
 
@@ -99,9 +138,7 @@ def _add_duplicates(  # type: ignore[no-untyped-def]
     padded: tl.constexpr,
     block: tl.constexpr,
 ):
-    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)[:, None]
-    channel = tl.arange(0, padded)[None, :]
-    there = (row < rows) & (channel < channels)
+    row, channel, there = _tile(rows, channels, padded, block)
     right = row % width
     down = row // width % height
     frame = row // (width * height) % frames + late
@@ -120,9 +157,9 @@ def add_duplicates(x: Tensor, given: Tensor, *, factor_t: int, factor_s: int, la
     """Adds to `x` [batch, channels, frames, height, width], in place, what diffusers' `DupUp3D` makes of `given`, which
     is smaller by the factors; `late` frames of that are left out at the beginning."""
     channels, frames, height, width = x.shape[1:]
-    block, padded = _rows_a_program(channels)
     rows = x.numel() // channels
-    _add_duplicates[(triton.cdiv(rows, block),)](
+    grid, share = _over_rows(rows, channels)
+    _add_duplicates[grid](
         x,
         given,
         rows,
@@ -135,9 +172,6 @@ def add_duplicates(x: Tensor, given: Tensor, *, factor_t: int, factor_s: int, la
         factor_s=factor_s,
         repeats=channels * factor_t * factor_s**2 // given.shape[1],
         given_channels=given.shape[1],
-        channels=channels,
-        padded=padded,
-        block=block,
-        num_warps=4,
+        **share,
     )
     return x

@@ -8,6 +8,7 @@ block's shortcut is added from where it lies instead of being enlarged first. Ch
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -77,15 +78,20 @@ def _last_frames(x: Tensor, before: Any) -> Tensor:
 def _normalise(layer: Any, x: Tensor, bias: Tensor | None = None) -> Tensor:
     """Norm, and SiLU where it follows, of `x` plus `bias` [channels]."""
     silu = getattr(layer, "silu", False)
-    if not fusing.admitted(x.device) or not layer.channel_first or isinstance(layer.bias, Tensor):
+    if not fusing.admitted(x.device, "decoder") or not layer.channel_first or isinstance(layer.bias, Tensor):
         normed: Tensor = type(layer).forward(layer, _biased(x, bias))
         return functional.silu(normed) if silu else normed
-    from models.speed import kernels
+    from models.speed import vae_kernels
 
     last = x.movedim(1, -1)  # a view, and contiguous where the channels lie side by side
     rows = last.reshape(-1, last.shape[-1])
-    out = kernels.unit_silu(rows, layer.gamma.reshape(-1), bias, scale=layer.scale, silu=silu)
+    out = vae_kernels.unit_silu(rows, layer.gamma.reshape(-1), bias, scale=layer.scale, silu=silu)
     return out.reshape(last.shape).movedim(-1, 1)
+
+
+def plain_unit_silu(rows: Tensor, gain: Tensor) -> Tensor:
+    """What `vae_kernels.unit_silu` does with the scale that Wan's autoencoders have, by torch's own operations."""
+    return functional.silu(functional.normalize(rows, dim=1) * rows.shape[1] ** 0.5 * gain)
 
 
 def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
@@ -104,15 +110,19 @@ def _residual(block: Any, x: Tensor, feat_cache: list[Any] | None = None, feat_i
 def _joined(x: Tensor, bias: Tensor, shortcut: Tensor) -> Tensor:
     """`x + bias + shortcut`; `x` is not used any more."""
     if not _in_kernels(x):
-        return _biased(x, bias) + shortcut
+        return _plainly_joined(x, bias, shortcut)
     from models.speed import vae_kernels
 
     return vae_kernels.add_biased(x, bias, _side_by_side(shortcut))
 
 
+def _plainly_joined(x: Tensor, bias: Tensor, shortcut: Tensor) -> Tensor:
+    return _biased(x, bias) + shortcut
+
+
 def _in_kernels(x: Tensor) -> bool:
     """Whether our kernels run here, and the channels of `x` lie side by side, as they want."""
-    return fusing.admitted(x.device) and x.is_contiguous(memory_format=torch.channels_last_3d)
+    return fusing.admitted(x.device, "decoder") and x.is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def _side_by_side(x: Tensor) -> Tensor:
@@ -192,13 +202,16 @@ def error_of_kernels(device: torch.device) -> float:
 
     x, shortcut, given = video(24, 4, 6), video(24, 4, 6), video(48, 2, 3)
     bias = torch.randn(24, device=device)
-    enlarged_input = DupUp3D(48, 24, factor_t=2, factor_s=2)(given.double())
-    pairs = (
-        (vae_kernels.add_biased(x.clone(), bias, shortcut), _biased(x.double(), bias) + shortcut),
-        (vae_kernels.enlarged(x, parts=2), _plainly_enlarged(x.double(), parts=2)),
-        (vae_kernels.add_duplicates(x.clone(), given, factor_t=2, factor_s=2, late=0), x.double() + enlarged_input),
+    # Rows whose channels do not lie side by side.
+    rows, gain = (torch.randn(*shape, device=device).to(torch.bfloat16).t() for shape in ((96, 333), (96,)))
+    stock = DupUp3D(48, 24, factor_t=2, factor_s=2)
+    duplicated = vae_kernels.add_duplicates(x.clone(), given, factor_t=2, factor_s=2, late=0)
+    return max(
+        fusing.difference(vae_kernels.unit_silu(rows, gain, scale=96**0.5, silu=True), plain_unit_silu, rows, gain),
+        fusing.difference(vae_kernels.add_biased(x.clone(), bias, shortcut), _plainly_joined, x, bias, shortcut),
+        fusing.difference(vae_kernels.enlarged(x, parts=2), partial(_plainly_enlarged, parts=2), x),
+        fusing.difference(duplicated, lambda x, given: x + stock(given), x, given),
     )
-    return max(float((out.double() - reference).norm() / reference.norm()) for out, reference in pairs)
 
 
 _FORWARDS: dict[type, Callable[..., Tensor]] = {

@@ -22,6 +22,14 @@ def tiny_wan(seed: int = 0, num_layers: int = 2) -> Any:
     ).eval()
 
 
+def random_wan() -> Any:
+    """The same whose every parameter is random, so that each of its parts changes what comes out; without gradients."""
+    network = tiny_wan(seed=3)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return network.requires_grad_(False)
+
+
 def wan_inputs(dtype: torch.dtype = torch.float32, seed: int = 1, frames: int = 3) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(seed)
     return {

@@ -99,7 +99,7 @@ def test_given_the_autoencoder_of_ti2v_when_shortened_then_its_frames_are_the_sa
 
 
 class PlainKernels:
-    """What `models.speed.kernels` and `vae_kernels` compute, by torch's operations, and how often each was asked."""
+    """What `models.speed.vae_kernels` compute, by torch's operations, and how often each was asked."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -130,9 +130,8 @@ class PlainKernels:
 def kernels(monkeypatch: pytest.MonkeyPatch) -> PlainKernels:
     """Has the decoders believe that they are on a GPU whose kernels passed the gate."""
     plain = PlainKernels()
-    monkeypatch.setattr(fusing, "admitted", lambda _: True)
-    for name in ("kernels", "vae_kernels"):
-        monkeypatch.setattr(speed, name, plain, raising=False)
+    monkeypatch.setattr(fusing, "admitted", lambda *_: True)
+    monkeypatch.setattr(speed, "vae_kernels", plain, raising=False)
     return plain
 
 

@@ -17,7 +17,7 @@ from models.speed.attention import use
 from models.speed.fusing import FusedWanProcessor, admitted, fuse
 from models.speed.quantised import QuantisedLinear, quantise
 from models.speed.trimming import prepare
-from tests.unit.models.speed.networks import tiny_wan, wan_inputs
+from tests.unit.models.speed.networks import random_wan, wan_inputs
 
 CPU = torch.device("cpu")
 
@@ -25,10 +25,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def stock() -> Any:
     """Two blocks in the layout of Wan A14B, random."""
-    network = tiny_wan(seed=3)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    return network.requires_grad_(False)
+    return random_wan()
 
 
 @pytest.fixture
@@ -139,7 +136,7 @@ def test_given_a_gpu_too_small_for_one_kernel_then_the_others_are_taken(
     def out_of_resources(_: torch.device) -> float:
         raise RuntimeError("out of resource: shared memory")
 
-    monkeypatch.setattr(fusing, "_TRIALS", {"fused": (lambda _: 1e-3,), "short text": (out_of_resources,)})
+    monkeypatch.setattr(fusing, "_TRIALS", {"denoiser": (lambda _: 1e-3,), "short text": (out_of_resources,)})
     network = copy.deepcopy(stock)
     prepare(network)
 
@@ -152,7 +149,9 @@ def test_given_a_gpu_too_small_for_one_kernel_then_the_others_are_taken(
 
 @pytest.mark.usefixtures("on_a_gpu")
 def test_given_a_kernel_that_rounds_too_much_then_its_group_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fusing, "_TRIALS", {"fused": (lambda _: 1e-3, lambda _: 5e-3), "short text": (lambda _: 1e-3,)})
+    monkeypatch.setattr(
+        fusing, "_TRIALS", {"denoiser": (lambda _: 1e-3, lambda _: 5e-3), "short text": (lambda _: 1e-3,)}
+    )
 
     assert not admitted(torch.device("cuda"))
     assert admitted(torch.device("cuda"), "short text")

@@ -56,10 +56,10 @@ def test_given_rows_then_each_is_made_one_long_and_activated(
     rows[0] = 0  # has no direction, and stays zero
     rows = rows.t().contiguous().t() if strided else rows
 
-    out = kernels.unit_silu(rows, gain, scale=shape[1] ** 0.5, silu=silu)
+    out = vae_kernels.unit_silu(rows, gain, scale=shape[1] ** 0.5, silu=silu)
 
     reference = functional.normalize(rows.double(), dim=1) * shape[1] ** 0.5 * gain.double()
-    reference = fusing.plain_unit_silu(rows.double(), gain.double()) if silu else reference
+    reference = wan_decoder.plain_unit_silu(rows.double(), gain.double()) if silu else reference
     assert not out[0].any()
     assert torch.isfinite(out).all()
     assert float((out.double() - reference).norm()) <= BOUNDS[dtype] * float(reference.norm())
@@ -75,9 +75,9 @@ def test_given_a_bias_then_rows_are_made_long_with_it(dtype: torch.dtype) -> Non
     torch.manual_seed(4)
     rows, (gain, bias) = torch.randn(5, 24, device=DEVICE).to(dtype), torch.randn(2, 24, device=DEVICE).to(dtype)
 
-    out = kernels.unit_silu(rows, gain, bias, scale=24**0.5, silu=True)
+    out = vae_kernels.unit_silu(rows, gain, bias, scale=24**0.5, silu=True)
 
-    reference = fusing.plain_unit_silu(rows.double() + bias.double(), gain.double())
+    reference = wan_decoder.plain_unit_silu(rows.double() + bias.double(), gain.double())
     assert error(out, reference) < BOUNDS[dtype]
 
 
@@ -100,7 +100,7 @@ def test_given_a_video_then_its_images_are_enlarged_in_the_order_of_time(
 
     out = vae_kernels.enlarged(x, parts=2 if doubled else 1)
 
-    monkeypatch.setattr(fusing, "admitted", lambda _: False)
+    monkeypatch.setattr(fusing, "admitted", lambda *_: False)
     assert torch.equal(out, wan_decoder.enlarged(x, doubled=doubled))
     assert out.is_contiguous(memory_format=torch.channels_last)
 
