@@ -38,12 +38,12 @@ def from_disk(ceilings: Ceilings, add: Callable[[Row], None]) -> None:
         what = f"Wan TI2V-5B's denoiser from disk, {num_bytes / 1e9:.1f} GB"
         limit = f"disk {disk:.2f} GB/s" if binding == disk else "host_to_device_gb_s"
         dropped = f"caches dropped: {os.geteuid() == 0}"
-        for row in _rows(what, folder, num_bytes, before=drop_caches, rate=binding, ceiling=limit, note=dropped):
+        for row in _rows(what, folder, num_bytes, cold=True, rate=binding, ceiling=limit, note=dropped):
             add(row)
         warm = f"Wan TI2V-5B's denoiser from the page cache, {num_bytes / 1e9:.1f} GB"
         bus, limit = ceilings.host_to_device_gb_s, "host_to_device_gb_s"
         _stock(folder)  # reads it all through the cache
-        for row in _rows(warm, folder, num_bytes, before=_nothing, rate=bus, ceiling=limit, note="read before"):
+        for row in _rows(warm, folder, num_bytes, cold=False, rate=bus, ceiling=limit, note="read before"):
             add(row)
 
 
@@ -52,15 +52,15 @@ def _rows(
     folder: Path,
     num_bytes: int,
     *,
-    before: Callable[[], None],
+    cold: bool,
     rate: float | None,
     ceiling: str,
     note: str,
 ) -> list[Row]:
     times: dict[str, list[float]] = {"from_pretrained": [], "ours": []}
     for _ in range(3):
-        times["from_pretrained"].append(_timed(lambda: _stock(folder), before))
-        times["ours"].append(_timed(lambda: _ours(folder), before))
+        times["from_pretrained"].append(_timed(lambda: _stock(folder), cold=cold))
+        times["ours"].append(_timed(lambda: _ours(folder), cold=cold))
     return [
         Row(
             what=what,
@@ -75,10 +75,6 @@ def _rows(
         )
         for name, seconds in times.items()
     ]
-
-
-def _nothing() -> None:
-    """What need be done before a read from the page cache."""
 
 
 @contextmanager
@@ -97,9 +93,10 @@ def drop_caches() -> None:
         _DROP_CACHES.write_text("3")
 
 
-def _timed(load: Callable[[], object], before: Callable[[], None]) -> float:
+def _timed(load: Callable[[], object], *, cold: bool) -> float:
     networks.release()
-    before()
+    if cold:
+        drop_caches()
     began_s = time.perf_counter()
     load()
     networks.synchronize()

@@ -96,11 +96,10 @@ def inputs(
     given: dict[str, Any] = {"hidden_states": latents, "timestep": one, "encoder_hidden_states": text}
     given["return_dict"] = False
     match spec.family:
-        case "wan" if model_id == "wan2.2-ti2v-5b":
-            text[:, text_tokens:] = 0
-            return given | {"timestep": torch.full((1, tokens), 500.0, device=CUDA)}
         case "wan" | "holocine":
             text[:, text_tokens:] = 0
+            if model_id == "wan2.2-ti2v-5b":
+                given["timestep"] = torch.full((1, tokens), 500.0, device=CUDA)
             return given
         case "hunyuan_video":
             pooled = torch.randn(1, 768, device=CUDA, dtype=dtype)
