@@ -15,6 +15,7 @@ from models.common.convolution import use_onednn
 from models.estimate import Layout
 from models.interface import UnsupportedRequest
 from models.speed.decoder import quicken
+from models.speed.first_block import share
 from models.speed.host_copy import HostCopy
 from models.speed.parallel.split import split
 from models.speed.step_cache import cache_steps
@@ -83,6 +84,12 @@ class Residency:
             "cpu_kernels": self.cpu_kernels,
             "quick_decoder": self.decoder == "half",
         }
+
+    @property
+    def shares_first_block(self) -> bool:
+        """Whether two guidance passes share what they can: where memory is not what is short, and one process does
+        both."""
+        return self.tier is not None and self.denoiser == "resident" and self.layout.gpus == 1
 
     @property
     def decoder(self) -> Decoder:
@@ -154,6 +161,8 @@ class Places:
     def _settle_denoiser(self, denoiser: Any) -> None:
         compute = self._device if self._device.type == "cuda" else None
         accelerate(denoiser, self._acceleration, compute=compute)
+        if self._residency.shares_first_block:
+            share(denoiser)
         if self._residency.denoiser == "resident":
             denoiser.to(self._device)
         elif self._residency.denoiser == "on-demand":

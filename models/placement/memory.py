@@ -68,6 +68,15 @@ def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: i
     return share * spec.arch.denoiser.activation_bytes_per_token * (bytes_per_number / 2) / GIB
 
 
+def shared_gib(spec: ModelSpec, work: Work) -> float:
+    """What a guidance pass leaves for the next one where they share the first block (`models.speed.first_block`): one
+    hidden state. Of Wan and its kin alone; HoloCine's, which do not, are counted too."""
+    denoiser = spec.arch.denoiser
+    if denoiser.kind != "cross-attention":
+        return 0.0
+    return max(num_tokens(denoiser, grid) for grid in _grids(spec, work)) * denoiser.dim * 2 / GIB
+
+
 def decode_gib(spec: ModelSpec, work: Work, bytes_per_number: int, *, tiled: bool, room_gib: float = 0.0) -> float:
     """Activations, frames and workspace of decoding the longest generation; tiled: in strips where `room_gib` holds
     them, else in the tiles of the stock class."""

@@ -101,6 +101,8 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, tier: Ti
         "denoise": memory.denoise_gib(spec, work, split, 2),
         "decode": memory.decode_gib(spec, work, vae_bytes, tiled=option.tiling, room_gib=room_gib),
     }
+    if mode == "resident" and split.gpus == 1:
+        activations["denoise"] += memory.shared_gib(spec, work)
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
     from_disk = option.from_disk and mode == "streamed"
     held = {name: part.total_gib for name, part in parts.items() if part.mode != "resident"}
@@ -148,7 +150,7 @@ def _cpu_plan(spec: ModelSpec, work: Work, slot: Slot) -> Plan | Refusal:
     split = layout(spec, work, 1)
     activations = {
         "text": memory.TEXT_ACTIVATIONS_GIB,
-        "denoise": memory.denoise_gib(spec, work, split, 4),
+        "denoise": memory.denoise_gib(spec, work, split, 4) + 2 * memory.shared_gib(spec, work),
         "decode": memory.decode_gib(spec, work, 4, tiled=False),
     }
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}

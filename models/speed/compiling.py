@@ -33,16 +33,21 @@ def compile_blocks(denoiser: nn.Module, *, full_graph: bool = True, dynamic: boo
     torch._inductor.config.deterministic = True
     torch._inductor.config.inductor_choices_class = RowsInRegisters
     for block in blocks_of(denoiser):
-        block.forward = _Compiled(block.forward, fullgraph=full_graph, dynamic=dynamic)
+        block.forward = Compiled(block.forward, fullgraph=full_graph, dynamic=dynamic)
 
 
-class _Compiled:
+class Compiled:
     """A compiled forward. A machine that cannot compile (no C compiler, say) runs the stock one, and says so once a
     block: slower by some tenth, and no job is lost."""
 
     def __init__(self, forward: Callable[..., Any], **options: Any) -> None:
         self._stock = forward
+        self._options = options
         self._run: Callable[..., Any] = torch.compile(forward, **options)
+
+    def like(self, forward: Callable[..., Any]) -> Compiled:
+        """Another forward, compiled as this one is."""
+        return Compiled(forward, **self._options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:

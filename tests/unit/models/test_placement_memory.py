@@ -15,8 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from models import catalog
-from models.estimate.work import LatentGrid
+from models.estimate.work import LatentGrid, Work
 from models.placement import memory
+from models.speed.first_block import share
 from models.wan.decode import stream_decode
 
 GIB = 2.0**30
@@ -103,6 +104,26 @@ def test_given_a_wan_denoiser_when_followed_then_its_activations_are_the_predict
     followed = followed_gib(model, lambda: model(latents, timestep, empty(1, 512, 4096)))
     predicted = tokens * arch.activation_bytes_per_token / GIB
     assert followed == pytest.approx(predicted, rel=0.10)
+
+
+def test_given_passes_that_share_the_first_block_when_followed_then_it_takes_no_more_than_the_predicted() -> None:
+    spec = catalog.get("wan2.2-t2v-a14b")
+    with torch.device("meta"):
+        stock = diffusers.WanTransformer3DModel(**A14B).to(torch.bfloat16).eval()
+        model = diffusers.WanTransformer3DModel(**A14B).to(torch.bfloat16).eval()
+    share(model)
+    latents, timestep = empty(1, 16, 21, 60, 104), torch.empty(1, device="meta")
+
+    def guided_gib(network: torch.nn.Module) -> float:
+        def both() -> None:
+            for _ in range(2):
+                network(hidden_states=latents, timestep=timestep, encoder_hidden_states=empty(1, 512, 4096))
+
+        return followed_gib(network, both)
+
+    alone, shared = guided_gib(stock), guided_gib(model)
+    predicted = memory.shared_gib(spec, Work.default(spec))
+    assert 0 < shared - alone <= 1.01 * predicted
 
 
 # Class, dtype and latent frames, height and width: the defaults, or for HunyuanVideo, whose passes are all alike, less.
