@@ -104,7 +104,7 @@ SECTIONS: dict[str, Task] = {
     "streamed": Task(_of("capped", "streamed_against_resident"), 260.0),
     "whole": Task(_of("pipeline", "whole"), 240.0),
     "decode-wan": Task(_decode("wan2.2-t2v-a14b"), 240.0),
-    "hunyuan": Task(_denoise("hunyuan-video"), 260.0),
+    "hunyuan": Task(_denoise("hunyuan-video"), 330.0),
     "capped": Task(_of("capped", "every_model"), 400.0),
     "capped-holocine": Task(_of("capped", "holocine"), 400.0),
     "decode-ti2v": Task(_decode("wan2.2-ti2v-5b"), 330.0),
@@ -116,7 +116,7 @@ SECTIONS: dict[str, Task] = {
     "switching": Task(_of("loading", "switching"), 100.0),
     "cold": Task(_of("cold", "start"), 300.0),
     "holocine": Task(_holocine, 300.0),
-    "wan-720p": Task(_wan_720p, 200.0),
+    "wan-720p": Task(_wan_720p, 260.0),
     "parallel": Task(_of("parallel", "scaling"), 560.0),
 }
 # Sections that run where they are asked for alone: this one needs several GPUs of one host.
