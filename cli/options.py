@@ -80,6 +80,9 @@ class Asked(Continued):
     scheduler: Annotated[
         str | None, _asks("--scheduler", help="Sampler, one of the model's; 'flow-match-euler' for LoRAs of few steps.")
     ] = None
+    flow_shift: Annotated[
+        float | None, _asks("--flow-shift", help="Shift of the noise levels, if not the published one.", metavar="X")
+    ] = None
     negative: Annotated[str | None, _asks("--negative", help="What to avoid.", metavar="TEXT")] = None
     image: Annotated[
         str | None, _asks("--image", help="Input image: a file, an https URL or an upload's id.", metavar="IMAGE")
@@ -113,6 +116,7 @@ class Asked(Continued):
             guidance_scale=self.guidance,
             guidance_scale_2=self.guidance_2,
             scheduler=self.scheduler,
+            flow_shift=self.flow_shift,
             negative_prompt=self.negative,
             continuity=self.continuity,
             tier=self.tier,

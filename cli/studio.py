@@ -58,6 +58,7 @@ def _facts(spec: dict[str, Any]) -> Table:
         "prompt": f"up to {spec['max_prompt_chars']:,} characters",
         "shots": f"up to {spec['max_shots']}, {spec['multi_shot']}",
         "schedulers": ", ".join(spec["schedulers"]),
+        "flow shift": "as published, or --flow-shift" if spec["takes_flow_shift"] else "its own",
         "LoRAs": "yes" if spec["supports_lora"] else "no",
         "licence": f"{spec['licence']['name']}, commercial use {spec['licence']['commercial_use']}",
         "": spec["licence"]["note"],

@@ -148,6 +148,7 @@ def generation_request(job: Job, *, image: Path | None, loras: tuple[LoraRef, ..
         guidance_scale=asked.guidance_scale,
         guidance_scale_2=asked.guidance_scale_2,
         scheduler=asked.scheduler,
+        flow_shift=asked.flow_shift,
         seed=asked.seed,
         image=image,
         loras=loras,

@@ -23,7 +23,7 @@ from models.catalog import ModelSpec
 
 MAX_EXTENDED_FRAMES = 7_200  # five minutes at 24 fps: an extension is decoded and encoded again as a whole
 _KEPT = ("size", "num_frames", "fps", "seed", "negative_prompt")
-_KEPT_WITH_MODEL = ("num_inference_steps", "guidance_scale", "guidance_scale_2", "scheduler")
+_KEPT_WITH_MODEL = ("num_inference_steps", "guidance_scale", "guidance_scale_2", "scheduler", "flow_shift")
 _Body = TypeVar("_Body", bound=RequestBody)
 _LENGTHS = frozenset({"seconds", "num_frames"})
 

@@ -40,6 +40,7 @@ _SecondsText = Annotated[str, Field(json_schema_extra={"pattern": r"^[0-9]{1,6}(
 _SecondsNumber = Annotated[float, Field(json_schema_extra={"exclusiveMinimum": 0, "maximum": 86_400})]
 _Factor = Annotated[int, AfterValidator(_offered), Field(json_schema_extra={"enum": list(FACTORS)})]
 # The bounds stand before the validator: behind it, pydantic writes them as keywords that no schema has.
+_FlowShift = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False), AfterValidator(_representable)]
 _Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), AfterValidator(_representable)]
 
 
@@ -138,7 +139,9 @@ class RequestBody(_Strict):
     """The body of `POST /v1/videos`, and of every other door. Only one of `prompt` and `shots` is needed.
 
     `tier`: `exact` computes in bfloat16 as published, `fast` with quantised weights; left out: the deployment's.
-    `scheduler`: one of the model's; left out: the published one. LoRAs for four steps want `flow-match-euler`."""
+    `scheduler`: one of the model's; left out: the published one. LoRAs for four steps want `flow-match-euler`.
+    `flow_shift`: how far noise levels are moved towards noise; left out: the published one. Larger ones spend more of
+    the steps on composition and motion, smaller ones on detail."""
 
     model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     prompt: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
@@ -154,6 +157,7 @@ class RequestBody(_Strict):
     guidance_scale: _Guidance | None = None
     guidance_scale_2: _Guidance | None = None
     scheduler: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    flow_shift: _FlowShift | None = None
     image: Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARS)] | None = None
     input_reference: InputReference | None = None
     loras: Annotated[list[LoraBody], Field(max_length=MAX_LORAS)] | None = None
@@ -207,6 +211,7 @@ class VideoRequest(BaseModel):
     guidance_scale: float
     guidance_scale_2: float | None = None
     scheduler: str | None = None
+    flow_shift: float | None = None
     image: str | None = None
     video: SourceVideo | None = None
     loras: tuple[Lora, ...] = ()

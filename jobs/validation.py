@@ -75,6 +75,7 @@ def _resolve(spec: ModelSpec, body: RequestBody, now: float, derived: Derivation
         guidance_scale=_guidance(spec, guidance),
         guidance_scale_2=None if guidance_2 is None else _guidance(spec, guidance_2),
         scheduler=body.scheduler or default.scheduler,
+        flow_shift=body.flow_shift,
         image=image,
         video=video,
         loras=_loras(body),
@@ -104,6 +105,9 @@ def _check_inputs(spec: ModelSpec, body: RequestBody, now: float) -> None:
     if body.scheduler is not None and body.scheduler not in spec.schedulers:
         message = f"{spec.id} has no scheduler '{shown(body.scheduler)}'. It has: {', '.join(spec.schedulers)}."
         raise RequestError(message, param="scheduler", code="scheduler_not_supported")
+    if body.flow_shift is not None and not spec.takes_flow_shift:
+        message = f"{spec.id} has noise levels of its own: leave 'flow_shift' out."
+        raise RequestError(message, param="flow_shift", code="flow_shift_not_supported")
     if body.negative_prompt:
         if not spec.supports_negative_prompt:
             message = f"{spec.id} takes no negative prompt."

@@ -96,6 +96,7 @@ class VideoView(_Shown):
     guidance_scale: float
     guidance_scale_2: float | None = None
     scheduler: str | None = None
+    flow_shift: float | None = None
     has_image: bool
     loras: tuple[Lora, ...] = ()
     tier: str | None = None
@@ -145,6 +146,7 @@ def video_view(job: Job, *, queue_position: int | None = None, eta_seconds: floa
         guidance_scale=request.guidance_scale,
         guidance_scale_2=request.guidance_scale_2,
         scheduler=request.scheduler,
+        flow_shift=request.flow_shift,
         has_image=request.has_image,
         loras=request.loras,
         tier=request.tier,

@@ -100,8 +100,8 @@ class GenerationRequest:
     """What to generate, fully resolved: whatever has a default carries its value.
 
     `num_frames` counts the frames of the video, or of each shot whose own count is None; `fps` is frames a second;
-    `scheduler` None means the model's published one; `image` is a local file. On single-shot models shot i's text is
-    `prompt` followed by the shot's own prompt, its seed is `seed + i`.
+    `scheduler` and `flow_shift` None mean the model's published ones; `image` is a local file. On single-shot models
+    shot i's text is `prompt` followed by the shot's own prompt, its seed is `seed + i`.
     """
 
     model: str
@@ -118,6 +118,7 @@ class GenerationRequest:
     guidance_scale_2: float | None = None
     seed: int
     scheduler: str | None = None
+    flow_shift: float | None = None
     image: Path | None = None
     loras: tuple[LoraRef, ...] = ()
 

@@ -27,6 +27,7 @@ REFUSALS = {
     "empty_prompt": "The prompt, or a shot's, is empty.",
     "expert_not_found": "The model has no such expert.",
     "file_too_large": "The upload is larger than this input may be.",
+    "flow_shift_not_supported": "The model has noise levels of its own.",
     "fps_differs": "An extension has the frame rate of its video.",
     "fps_not_whole": "The video's frame rate is no whole number.",
     "guidance_scale_2_not_supported": "The model has one expert only.",

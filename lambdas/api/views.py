@@ -111,6 +111,7 @@ class ModelView(_Shown):
     max_prompt_tokens: int
     max_shots: int
     schedulers: tuple[str, ...]
+    takes_flow_shift: bool
     supports_lora: bool
     takes_loras_of: str | None
     supports_negative_prompt: bool
@@ -200,6 +201,7 @@ def model_view(spec: ModelSpec, *, runnable: bool | None, reason: str | None, pr
         max_prompt_tokens=spec.limits.prompt_tokens,
         max_shots=spec.limits.shots,
         schedulers=spec.schedulers,
+        takes_flow_shift=spec.takes_flow_shift,
         supports_lora=spec.supports_lora,
         takes_loras_of=spec.takes_loras_of,
         supports_negative_prompt=spec.supports_negative_prompt,

@@ -101,6 +101,7 @@ def in_four_steps(base: ModelSpec, weights: WeightsSpec, *, file: str, **changes
         "default": base.default.model_copy(update=four_steps),
         "training": None,
         "schedulers": ("flow-match-euler",),
+        "takes_flow_shift": False,  # they are made for these noise levels
         "weights": weights,
         "fused_loras": tuple(
             FusedLora(repo=weights.sources[-1].repo, file=file.format(expert=expert), expert=expert)

@@ -194,6 +194,7 @@ class ModelSpec(Record):
     pipeline's bits on a CPU; ``onednn`` decodes about four times as fast, and rounds otherwise in the last bits.
     ``fused_loras`` make another model of the first source's weights; ``flow_shift`` is the shift of the noise levels
     that they were trained at, where it is not the published one. LoRAs of ``takes_loras_of`` fit this model too.
+    ``takes_flow_shift``: whether a request may ask for another shift of its noise levels.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -220,6 +221,7 @@ class ModelSpec(Record):
     continued_by: str | None = None
     fused_loras: tuple[FusedLora, ...] = ()
     flow_shift: float | None = None
+    takes_flow_shift: bool = False
     takes_loras_of: str | None = None
 
     @model_validator(mode="after")

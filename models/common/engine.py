@@ -197,8 +197,9 @@ class DiffusersVideoModel:
 
     def _scheduler(self, request: GenerationRequest) -> Any:
         published = self._pipelines.published_scheduler
-        if self.spec.flow_shift is not None:
-            published = shifted(published, self.spec.flow_shift)
+        shift = self.spec.flow_shift if request.flow_shift is None else request.flow_shift
+        if shift is not None:
+            published = shifted(published, shift)
         return self._family.schedulers[request.scheduler or DEFAULT_SCHEDULER](published)
 
     def _activate_loras(self, request: GenerationRequest, pipe: Any) -> None:
@@ -227,5 +228,7 @@ class DiffusersVideoModel:
             raise UnsupportedRequest(
                 f"{request.model} has no scheduler {request.scheduler!r}; it has {names}", param="scheduler"
             )
+        if request.flow_shift is not None and not self.spec.takes_flow_shift:
+            raise UnsupportedRequest(f"{request.model} takes no other flow shift", param="flow_shift")
         if request.loras and not self.spec.supports_lora:
             raise UnsupportedRequest(f"{request.model} takes no LoRAs", param="loras")

@@ -22,6 +22,8 @@ def fields_of(request: GenerationRequest, **conditions: Any) -> dict[str, str]:
     Files count by their content, not by their path: the next machine keeps them elsewhere.
     """
     values: dict[str, Any] = asdict(request) | conditions
+    if request.flow_shift is None:
+        del values["flow_shift"]  # checkpoints from before there was one go on
     values["image"] = file_sha256(request.image) if request.image else None
     values["loras"] = [(file_sha256(lora.path), lora.scale, lora.experts) for lora in request.loras]
     return {name: _sha256(json.dumps(value, sort_keys=True, default=str).encode()) for name, value in values.items()}

@@ -53,6 +53,7 @@ EXTRAS: dict[str, Any] = {
     "seed": 7,
     "num_inference_steps": 12,
     "guidance_scale": 2.5,
+    "flow_shift": 7.5,
     "negative_prompt": "blue",
     "metadata": {"campaign": "verão"},
     "shots": [{"prompt": "from left"}, {"prompt": "from above", "num_frames": 17}],
@@ -76,9 +77,8 @@ def test_given_our_fields_in_any_form_then_they_are_the_same_request(
         assert answer.status_code == 200, answer.text
         shown = answer.json()
 
-    assert {name: shown[name] for name in ("seed", "num_inference_steps", "guidance_scale", "negative_prompt")} == {
-        name: EXTRAS[name] for name in ("seed", "num_inference_steps", "guidance_scale", "negative_prompt")
-    }
+    plain = ("seed", "num_inference_steps", "guidance_scale", "flow_shift", "negative_prompt")
+    assert {name: shown[name] for name in plain} == {name: EXTRAS[name] for name in plain}
     assert shown["metadata"] == {"campaign": "verão"}
     assert [(shot["prompt"], shot["num_frames"]) for shot in shown["shots"]] == [("from left", 33), ("from above", 17)]
     assert shown["output"] == {"codec": "prores", "upscale": 2, "interpolate": 1}

@@ -123,6 +123,7 @@ export const en = {
     negativeHint: "What is not to be seen",
     guidance: "Guidance scale",
     scheduler: "Scheduler",
+    flowShift: "Flow shift",
     asPublished: "As published",
     priority: "Priority",
     priorities: { low: "Low", normal: "Normal", high: "High" },

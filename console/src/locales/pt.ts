@@ -127,6 +127,7 @@ export const pt: Texts<typeof en> = {
     negativeHint: "O que não deve aparecer",
     guidance: "Escala de orientação (guidance)",
     scheduler: "Amostrador (scheduler)",
+    flowShift: "Deslocamento do ruído (flow shift)",
     asPublished: "Como publicado",
     priority: "Prioridade",
     priorities: { low: "Baixa", normal: "Normal", high: "Alta" },

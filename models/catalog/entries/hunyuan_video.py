@@ -93,6 +93,7 @@ _T2V = ModelSpec(
     training=TrainingDefaults(),
     supports_negative_prompt=False,
     schedulers=("flow-match-euler",),
+    takes_flow_shift=True,
     arch=_ARCH,
     weights=WeightsSpec(
         sources=(

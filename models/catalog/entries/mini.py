@@ -125,6 +125,7 @@ _WAN_MINI = ModelSpec(
     supports_lora=True,
     training=_TRAINING,
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
+    takes_flow_shift=True,
     arch=_ARCH,
     weights=_shipped("wan-mini"),
     licence=PROJECT,

@@ -74,6 +74,7 @@ _T2V = ModelSpec(
     supports_lora=True,
     training=TrainingDefaults(),
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
+    takes_flow_shift=True,
     arch=A14B_ARCH,
     # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
     weights=WeightsSpec(sources=(T2V_A14B_WEIGHTS,), gib=64.3),
@@ -135,6 +136,7 @@ _TI2V = ModelSpec(
     supports_lora=True,
     training=TrainingDefaults(),
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
+    takes_flow_shift=True,
     arch=ArchSpec(
         text=(UMT5_XXL,),
         denoiser=CrossAttentionDenoiser(

@@ -51,13 +51,14 @@ def test_given_a_file_for_each_expert_then_each_gets_its_own(cloud: Cloud, tmp_p
     ]
 
 
-def test_given_a_scheduler_then_the_model_is_asked_for_it(cloud: Cloud, tmp_path: Path) -> None:
+def test_given_a_scheduler_and_a_flow_shift_then_the_model_is_asked_for_them(cloud: Cloud, tmp_path: Path) -> None:
     s3 = boto3.client("s3")
     fetcher = InputFetcher(s3, BUCKET, CheckpointStore(s3, BUCKET, bytes_per_s=1e6), tmp_path)
 
     assert fetcher.fetch(queued()).request.scheduler is None
-    asked = queued(request=request(scheduler="flow-match-euler"))
-    assert fetcher.fetch(asked).request.scheduler == "flow-match-euler"
+    assert fetcher.fetch(queued()).request.flow_shift is None
+    asked = fetcher.fetch(queued(request=request(scheduler="flow-match-euler", flow_shift=7.5))).request
+    assert (asked.scheduler, asked.flow_shift) == ("flow-match-euler", 7.5)
 
 
 def test_given_half_of_a_lora_then_the_missing_file_is_named(cloud: Cloud, tmp_path: Path) -> None:

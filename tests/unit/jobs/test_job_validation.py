@@ -94,6 +94,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"guidance_scale_2": 300.0}, "guidance_scale_2"),
     ({"scheduler": "euler-a"}, "scheduler"),
     ({"scheduler": 4}, "scheduler"),
+    ({"flow_shift": 0}, "flow_shift"),
+    ({"flow_shift": 101}, "flow_shift"),
+    ({"flow_shift": float("nan")}, "flow_shift"),
+    ({"flow_shift": "5"}, "flow_shift"),
+    ({"model": "cogvideox-5b", "flow_shift": 5}, "flow_shift"),
+    ({"model": "wan-mini-4step", "flow_shift": 5}, "flow_shift"),
     ({"negative_prompt": "x" * TOO_LONG}, "negative_prompt"),
     ({"image": "data:image/png;base64,AAAA"}, "image"),
     ({"loras": [{"name": "../../secret"}]}, "loras[0].name"),
@@ -126,6 +132,13 @@ def test_given_a_bad_field_then_the_refusal_names_it(changes: dict[str, Any], pa
 def test_given_what_a_model_cannot_do_then_the_nearest_is_named() -> None:
     assert "29" in refusal(num_frames=30).message
     assert "128x128" in refusal(size="128x130").message
+
+
+def test_given_a_flow_shift_then_it_is_asked_for_and_else_the_published_one_is() -> None:
+    assert validate({**GOOD, "flow_shift": 7.5}).flow_shift == 7.5
+    assert validate({**GOOD, "flow_shift": "7.5"}, texts=True).flow_shift == 7.5
+    assert validate(GOOD).flow_shift is None
+    assert refusal(model="mochi-1", flow_shift=5).code == "flow_shift_not_supported"
 
 
 def test_given_nothing_to_show_then_the_prompt_is_missing() -> None:

@@ -17,6 +17,7 @@ export type Draft = {
   steps: number;
   guidance: number | null;
   scheduler: string | null;
+  flowShift: number | null;
   seed: number | null;
   priority: "low" | "normal" | "high";
   codec: Schemas["OutputBody"]["codec"];
@@ -37,6 +38,7 @@ export const EMPTY: Draft = {
   steps: 0,
   guidance: null,
   scheduler: null,
+  flowShift: null,
   seed: null,
   priority: "normal",
   codec: "h264",
@@ -70,6 +72,7 @@ export const fitted = (draft: Draft, model: Model): Draft => {
         ? draft.steps
         : model.default_num_inference_steps,
     scheduler: draft.scheduler !== null && model.schedulers.includes(draft.scheduler) ? draft.scheduler : null,
+    flowShift: model.takes_flow_shift ? draft.flowShift : null,
     characters: draft.characters.filter((each) => takesCharactersOf(model, each.model)),
     negative: model.supports_negative_prompt ? draft.negative : "",
     continuity: model.multi_shot === "native" ? "cut" : draft.continuity,
@@ -114,6 +117,7 @@ export const bodyOf = (draft: Draft, model: Model): RequestBody | null => {
     ...(draft.negative.trim() ? { negative_prompt: draft.negative } : {}),
     ...(draft.guidance === null ? {} : { guidance_scale: draft.guidance }),
     ...(draft.scheduler === null ? {} : { scheduler: draft.scheduler }),
+    ...(draft.flowShift === null ? {} : { flow_shift: draft.flowShift }),
     ...(draft.seed === null ? {} : { seed: draft.seed }),
     ...(draft.characters.length ? { loras: draft.characters.map(({ lora }) => ({ name: lora, scale: 1 })) } : {}),
   } satisfies Partial<RequestBody>;

@@ -201,6 +201,24 @@ const Advanced = ({ draft, model, errorAt, onChange }: Props) => {
             )}
           </Field>
         )}
+        {model.takes_flow_shift && (
+          <Field label={t("create.flowShift")} error={errorAt("flow_shift") ?? null}>
+            {(control) => (
+              <Input
+                {...control}
+                type="number"
+                step={0.5}
+                min={0.5}
+                max={100}
+                placeholder={t("create.asPublished")}
+                value={draft.flowShift ?? ""}
+                onChange={(event) =>
+                  onChange({ flowShift: event.target.value === "" ? null : event.target.valueAsNumber })
+                }
+              />
+            )}
+          </Field>
+        )}
         <Field label={t("create.priority")}>
           {(control) => (
             <Select

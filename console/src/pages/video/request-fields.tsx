@@ -32,6 +32,7 @@ export const RequestFields = ({ video }: { video: Video }) => {
           {[video.guidance_scale, video.guidance_scale_2].filter((each) => each != null).join(" / ")}
         </Row>
         {video.scheduler && <Row name={t("create.scheduler")}>{video.scheduler}</Row>}
+        {video.flow_shift != null && <Row name={t("create.flowShift")}>{number(video.flow_shift, 2)}</Row>}
         {video.negative_prompt && <Row name={t("create.negative")}>{video.negative_prompt}</Row>}
         {shots.length > 0 && (
           <Row name={t("create.modes.shots")}>

@@ -16,6 +16,7 @@ export const requestOf = (video: Video): RequestBody => ({
   metadata: video.metadata,
   ...(video.guidance_scale_2 == null ? {} : { guidance_scale_2: video.guidance_scale_2 }),
   ...(video.scheduler == null ? {} : { scheduler: video.scheduler }),
+  ...(video.flow_shift == null ? {} : { flow_shift: video.flow_shift }),
   ...(video.negative_prompt ? { negative_prompt: video.negative_prompt } : {}),
   ...(video.tier == null ? {} : { tier: video.tier as NonNullable<RequestBody["tier"]> }),
   ...(video.loras?.length ? { loras: video.loras } : {}),

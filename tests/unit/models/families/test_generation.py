@@ -78,11 +78,29 @@ def test_given_an_unknown_scheduler_then_refused_naming_the_field_and_the_choice
     assert refusal.value.param == "scheduler"
 
 
+@pytest.mark.parametrize("name", ["wan-t2v-two-experts", "hunyuan-t2v"])
+def test_given_a_flow_shift_then_the_video_is_made_on_noise_levels_of_that_shift(
+    name: str, weights_of: Callable[[str], Path]
+) -> None:
+    case, folder = cases.CASES[name], weights_of(name)
+    model = cases.load(case, folder)
+    levels: dict[float | None, list[float]] = {}
+    for shift in (None, 9.0):
+        steps = cases.request(case, folder).num_inference_steps
+        cases.frames_of(model, cases.request(case, folder, scheduler="flow-match-euler", flow_shift=shift))
+        levels[shift] = model._pipelines.generation(with_image=False).scheduler.sigmas.tolist()[:steps]
+
+    even = [1 - step / steps for step in range(steps)]
+    assert levels[9.0] == pytest.approx([9 * at / (1 + 8 * at) for at in even])
+    assert all(high > low for high, low in zip(levels[9.0][1:], levels[None][1:], strict=True))
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "param"),
     [
         ("wan-t2v-two-experts", {"image": Path("some.png")}, "image"),
         ("wan-i2v-two-experts", {"image": None}, "image"),
+        ("ltx-t2v", {"flow_shift": 5.0}, "flow_shift"),
         ("mochi-t2v", {"continuity": "chain", "shots": (Shot(prompt="a"), Shot(prompt="b"))}, "continuity"),
     ],
 )
