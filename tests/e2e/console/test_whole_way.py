@@ -35,6 +35,8 @@ def test_given_a_key_and_a_prompt_when_sent_then_the_video_plays_and_its_file_de
     page.get_by_role("radio", name="Wan mini", exact=True).click()
     for name in ("Duração", "Passos de denoising"):
         page.get_by_role("slider", name=name).press("Home")
+    page.get_by_role("button", name="Mais opções").click()
+    page.get_by_label("flow shift").fill("4.5")
     expect(page.get_by_test_id("quote")).to_contain_text("Cálculo")
     page.get_by_role("button", name="Fazer o vídeo").click()
 
@@ -44,6 +46,7 @@ def test_given_a_key_and_a_prompt_when_sent_then_the_video_plays_and_its_file_de
     assert player.evaluate(PLAYS)
     expect(page.get_by_role("region", name="O que aconteceu")).to_contain_text("concluída")
     expect(page.get_by_role("region", name="Custo")).to_contain_text("Denoising")
+    expect(page.get_by_role("region", name="Pedido")).to_contain_text("Deslocamento do ruído (flow shift)4,5")
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Baixar").click()
