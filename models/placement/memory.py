@@ -69,11 +69,11 @@ def denoise_gib(spec: ModelSpec, work: Work, layout: Layout, bytes_per_number: i
 
 
 def shared_gib(spec: ModelSpec, work: Work) -> float:
-    """What a guidance pass leaves for the next one where they share the first block (`models.speed.first_block`): one
-    hidden state. Of Wan and its kin alone; HoloCine's, which do not, are counted too."""
-    denoiser = spec.arch.denoiser
-    if denoiser.kind != "cross-attention":
+    """What a guidance pass leaves for the next one where they share the first block, which Wan's do
+    (`models.speed.first_block`): one hidden state."""
+    if spec.family != "wan":
         return 0.0
+    denoiser = spec.arch.denoiser
     return max(num_tokens(denoiser, grid) for grid in _grids(spec, work)) * denoiser.dim * 2 / GIB
 
 
