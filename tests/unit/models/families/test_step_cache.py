@@ -14,12 +14,13 @@ from tests.unit.models.families.test_residency import of_family
 
 RESIDENT = Residency(keep_text_encoder=True)
 STREAMED = Residency(keep_text_encoder=True, denoiser="streamed")
+SHARED = Residency(keep_text_encoder=True, tier="exact")  # guidance passes share the first block
 CACHED = ("wan-t2v-two-experts", "hunyuan-t2v", "cogvideox-t2v", "ltx-t2v")
 ALWAYS, NEVER = Acceleration(step_cache=1e9), Acceleration(step_cache=0.0)
 
 
 @pytest.mark.parametrize("name", CACHED)
-@pytest.mark.parametrize("residency", [RESIDENT, STREAMED])
+@pytest.mark.parametrize("residency", [RESIDENT, STREAMED, SHARED])
 def test_given_a_threshold_of_zero_then_every_step_is_computed(
     name: str, residency: Residency, weights_of: Callable[[str], Path]
 ) -> None:
@@ -32,7 +33,7 @@ def test_given_a_threshold_of_zero_then_every_step_is_computed(
 
 
 @pytest.mark.parametrize("name", CACHED)
-@pytest.mark.parametrize("residency", [RESIDENT, STREAMED])
+@pytest.mark.parametrize("residency", [RESIDENT, STREAMED, SHARED])
 def test_given_a_huge_threshold_then_steps_are_taken_from_the_first_and_the_next_video_begins_anew(
     name: str, residency: Residency, weights_of: Callable[[str], Path]
 ) -> None:
