@@ -14,6 +14,7 @@ from diffusers import AutoencoderKLWan
 from models.common.convolution import use_onednn
 from models.estimate import Layout
 from models.interface import UnsupportedRequest
+from models.placement.plan import shares_first_block
 from models.speed.decoder import quicken
 from models.speed.first_block import share
 from models.speed.host_copy import HostCopy
@@ -24,7 +25,7 @@ from models.speed.tiers import NONE, Acceleration, accelerate
 
 if TYPE_CHECKING:
     from models.placement import Plan
-    from models.placement.plan import Dtype, Tier
+    from models.placement.plan import Dtype, Mode, Tier
 
 
 _ONE_GPU = Layout(cfg=1, ulysses=1)
@@ -42,7 +43,7 @@ class Residency:
     """A text encoder that leaves the device stays in host memory; else it is read anew from the disk."""
     tier: Tier | None = None
     """None: stock kernels, whatever the device."""
-    denoiser: str = "resident"
+    denoiser: Mode = "resident"
     denoiser_dtype: Dtype = "bfloat16"
     vae: str = "resident"
     vae_tiling: bool = False
@@ -87,9 +88,8 @@ class Residency:
 
     @property
     def shares_first_block(self) -> bool:
-        """Whether two guidance passes share what they can: where memory is not what is short, and one process does
-        both."""
-        return self.tier is not None and self.denoiser == "resident" and self.layout.gpus == 1
+        """Whether two guidance passes share what they can; stock networks are left as they are."""
+        return self.tier is not None and shares_first_block(self.denoiser, self.layout)
 
     @property
     def decoder(self) -> Decoder:

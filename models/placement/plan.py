@@ -9,6 +9,12 @@ Dtype = Literal["bfloat16", "float32", "int8", "float8"]
 Tier = Literal["exact", "fast"]
 
 
+def shares_first_block(denoiser: Mode, layout: Layout) -> bool:
+    """Whether two guidance passes share what they can (`models.speed.first_block`): where memory is not what is short,
+    and one process makes both."""
+    return denoiser == "resident" and layout.gpus == 1
+
+
 class PartPlan(NamedTuple):
     """One part of the model.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.catalog import ModelSpec
 from models.estimate import Slot, Work, all_gpu_slots, estimate, layout
 from models.placement import memory
-from models.placement.plan import Dtype, Mode, PartPlan, Plan, Refusal, Tier
+from models.placement.plan import Dtype, Mode, PartPlan, Plan, Refusal, Tier, shares_first_block
 
 # What a process cannot use of a GPU: CUDA context, cuDNN and cuBLAS workspaces. An A10G's 22.35 GiB leave 21.5.
 _GPU_RESERVE_GIB = 0.85
@@ -101,7 +101,7 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, tier: Ti
         "denoise": memory.denoise_gib(spec, work, split, 2),
         "decode": memory.decode_gib(spec, work, vae_bytes, tiled=option.tiling, room_gib=room_gib),
     }
-    if mode == "resident" and split.gpus == 1:
+    if shares_first_block(mode, split):
         activations["denoise"] += memory.shared_gib(spec, work)
     phases = {name: _MARGIN * (_on_gpu_gib(parts, name) + needed) for name, needed in activations.items()}
     from_disk = option.from_disk and mode == "streamed"

@@ -35,10 +35,20 @@ def share(denoiser: Any) -> None:
     denoiser.forward = shared
 
 
+class _Given(NamedTuple):
+    """What a pass is given, and how often that had been written to."""
+
+    latents: Tensor
+    timestep: Tensor
+    writes: int
+
+
 class _Kept(NamedTuple):
+    """What is left for the pass after it; not the latents, which would never go then."""
+
     attended: Tensor
     timestep: Tensor
-    version: int
+    writes: int
 
 
 class Halves:
@@ -53,41 +63,32 @@ class Halves:
             self._attend, self._finish = whole.like(_self_attention), whole.like(_after_self_attention)
         # By the latents, which go when a step is over: nothing outlives the step it was computed for.
         self._kept = WeakTensorKeyDictionary()
-        self._latents: Tensor | None = None
-        self._timestep: Tensor | None = None
+        self._given: _Given | None = None
 
     def begin(self, latents: Tensor, timestep: Tensor) -> None:
         """A pass over `latents` begins."""
-        self._latents, self._timestep = latents, timestep
+        # Inference tensors do not count what is written to them.
+        counted = not (latents.is_inference() or timestep.is_inference())
+        self._given = _Given(latents, timestep, latents._version + timestep._version) if counted else None
 
     def __call__(self, hidden_states: Tensor, encoder_hidden_states: Tensor, temb: Tensor, rotary_emb: Any) -> Tensor:
         """As `WanTransformerBlock.forward`."""
-        attended = self._take()
+        given, self._given = self._given, None
+        attended = None if given is None else self._take(given)
         if attended is None:
             attended = self._attend(self._block, hidden_states, temb, rotary_emb)
-            self._keep(attended)
-        self._latents = self._timestep = None
+            if given is not None:
+                self._kept[given.latents] = _Kept(attended, given.timestep, given.writes)
         return self._finish(self._block, hidden_states, attended, encoder_hidden_states, temb)
 
-    def _take(self) -> Tensor | None:
+    def _take(self, given: _Given) -> Tensor | None:
         """What the pass before kept, if it was given the same tensors and nothing was written to them since."""
-        if self._latents is None or self._latents not in self._kept:
+        if given.latents not in self._kept:
             return None
-        kept: _Kept = self._kept[self._latents]
-        del self._kept[self._latents]
-        if kept.timestep is not self._timestep or kept.version != self._version():
-            return None
-        return kept.attended
-
-    def _keep(self, attended: Tensor) -> None:
-        # An inference tensor does not count what is written to it.
-        if self._latents is not None and self._timestep is not None and not self._latents.is_inference():
-            self._kept[self._latents] = _Kept(attended, self._timestep, self._version())
-
-    def _version(self) -> int:
-        assert self._latents is not None
-        assert self._timestep is not None
-        return self._latents._version + self._timestep._version
+        kept: _Kept = self._kept[given.latents]
+        del self._kept[given.latents]
+        same = kept.timestep is given.timestep and kept.writes == given.writes
+        return kept.attended if same else None
 
 
 def _self_attention(block: Any, hidden_states: Tensor, temb: Tensor, rotary_emb: Any) -> Tensor:

@@ -84,9 +84,9 @@ def test_given_a_flow_shift_then_the_video_is_made_on_noise_levels_of_that_shift
 ) -> None:
     case, folder = cases.CASES[name], weights_of(name)
     model = cases.load(case, folder)
+    steps = cases.request(case, folder).num_inference_steps
     levels: dict[float | None, list[float]] = {}
     for shift in (None, 9.0):
-        steps = cases.request(case, folder).num_inference_steps
         cases.frames_of(model, cases.request(case, folder, scheduler="flow-match-euler", flow_shift=shift))
         levels[shift] = model._pipelines.generation(with_image=False).scheduler.sigmas.tolist()[:steps]
 

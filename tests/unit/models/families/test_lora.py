@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from models.common.lora import LoraSwitch
 from models.common.residency import Places
 from models.interface import LoraError, LoraRef
+from models.placement.plan import Mode
 from tests.unit.models.families import cases
 
 CASE = cases.CASES["wan-t2v-two-experts"]
@@ -156,7 +157,7 @@ def test_given_more_loras_than_are_kept_then_the_oldest_leave_the_network_and_th
 
 @pytest.mark.parametrize("denoiser", ["on-demand", "streamed"])
 def test_given_a_denoiser_that_is_not_kept_on_the_device_then_a_lora_does_the_same_to_it(
-    denoiser: str, style: LoraRef, weights_of: Callable[[str], Path]
+    denoiser: Mode, style: LoraRef, weights_of: Callable[[str], Path]
 ) -> None:
     folder = weights_of(CASE.name)
     model = cases.load(CASE, folder)

@@ -13,12 +13,7 @@ from torch import Tensor
 from models.common.residency import Places, Residency
 from models.speed.compiling import compile_blocks
 from models.speed.first_block import share
-from tests.unit.models.speed.networks import random_wan, wan_inputs
-
-
-@pytest.fixture(scope="module")
-def stock() -> Any:
-    return random_wan()
+from tests.unit.models.speed.networks import wan_inputs
 
 
 @pytest.fixture

@@ -17,15 +17,9 @@ from models.speed.attention import use
 from models.speed.fusing import FusedWanProcessor, admitted, fuse
 from models.speed.quantised import QuantisedLinear, quantise
 from models.speed.trimming import prepare
-from tests.unit.models.speed.networks import random_wan, wan_inputs
+from tests.unit.models.speed.networks import wan_inputs
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def stock() -> Any:
-    """Two blocks in the layout of Wan A14B, random."""
-    return random_wan()
 
 
 @pytest.fixture

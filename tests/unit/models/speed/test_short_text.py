@@ -15,14 +15,9 @@ from models.speed import short_text
 from models.speed.fusing import fuse
 from models.speed.short_text import Padding, ShortTextProcessor
 from models.speed.trimming import prepare
-from tests.unit.models.speed.networks import random_wan, tiny_wan, wan_inputs
+from tests.unit.models.speed.networks import tiny_wan, wan_inputs
 
 TOKENS = 512
-
-
-@pytest.fixture(scope="module")
-def stock() -> Any:
-    return random_wan()
 
 
 @pytest.fixture
