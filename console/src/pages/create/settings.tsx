@@ -1,6 +1,7 @@
 import { ChevronDown, Dices } from "lucide-react";
 import { Collapsible } from "radix-ui";
 import { Link } from "@tanstack/react-router";
+import type { ComponentProps } from "react";
 import { useTranslation } from "react-i18next";
 import type { Model, Schemas } from "@/api/client";
 import { useCharacters } from "@/api/queries";
@@ -90,13 +91,12 @@ export const Settings = ({ draft, model, errorAt, onChange }: Props) => {
         <Field label={t("create.seed")} hint={t("create.seedHint")} error={errorAt("seed") ?? null}>
           {(control) => (
             <div className="flex gap-2">
-              <Input
+              <OptionalNumber
                 {...control}
-                type="number"
                 min={0}
-                value={draft.seed ?? ""}
+                value={draft.seed}
                 placeholder={t("create.seedAny")}
-                onChange={(event) => onChange({ seed: event.target.value === "" ? null : event.target.valueAsNumber })}
+                onNumber={(seed) => onChange({ seed })}
               />
               <Button
                 size="icon"
@@ -115,6 +115,21 @@ export const Settings = ({ draft, model, errorAt, onChange }: Props) => {
     </div>
   );
 };
+
+type OptionalNumberProps = Omit<ComponentProps<typeof Input>, "type" | "value" | "onChange"> & {
+  value: number | null;
+  onNumber: (value: number | null) => void;
+};
+
+/** A number that can be left out. */
+const OptionalNumber = ({ value, onNumber, ...rest }: OptionalNumberProps) => (
+  <Input
+    {...rest}
+    type="number"
+    value={value ?? ""}
+    onChange={(event) => onNumber(event.target.value === "" ? null : event.target.valueAsNumber)}
+  />
+);
 
 const Characters = ({ draft, model, onChange }: Omit<Props, "errorAt">) => {
   const { t } = useTranslation();
@@ -172,14 +187,13 @@ const Advanced = ({ draft, model, errorAt, onChange }: Props) => {
         )}
         <Field label={t("create.guidance")} error={errorAt("guidance_scale") ?? null}>
           {(control) => (
-            <Input
+            <OptionalNumber
               {...control}
-              type="number"
               step={0.1}
               min={0}
               placeholder={number(model.default_guidance_scale, 1)}
-              value={draft.guidance ?? ""}
-              onChange={(event) => onChange({ guidance: event.target.value === "" ? null : event.target.valueAsNumber })}
+              value={draft.guidance}
+              onNumber={(guidance) => onChange({ guidance })}
             />
           )}
         </Field>
@@ -204,17 +218,14 @@ const Advanced = ({ draft, model, errorAt, onChange }: Props) => {
         {model.takes_flow_shift && (
           <Field label={t("create.flowShift")} error={errorAt("flow_shift") ?? null}>
             {(control) => (
-              <Input
+              <OptionalNumber
                 {...control}
-                type="number"
                 step={0.5}
                 min={0.5}
                 max={100}
                 placeholder={t("create.asPublished")}
-                value={draft.flowShift ?? ""}
-                onChange={(event) =>
-                  onChange({ flowShift: event.target.value === "" ? null : event.target.valueAsNumber })
-                }
+                value={draft.flowShift}
+                onNumber={(flowShift) => onChange({ flowShift })}
               />
             )}
           </Field>
