@@ -12,7 +12,7 @@ CDK := node_modules/.bin/cdk
 PYTHON_STAMP := $(VENV)/.installed
 KERNELS := $(VENV)/kernels
 KERNELS_STAMP := $(KERNELS)/.installed
-KERNEL_TESTS := tests/unit/models/speed/test_kernels.py
+KERNEL_TESTS := tests/kernels
 NODE_STAMP := node_modules/.installed
 
 # As cdk.json's fleet.agent_version: the instances install what has this name.

@@ -1,4 +1,4 @@
-"""Fused operators against the stock classes, on the CPU by their plain expressions; the kernels: test_kernels.py."""
+"""Fused operators against the stock classes, on the CPU by their plain expressions; the kernels: tests/kernels."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Wan's cross-attention without most of its text's padding, against the stock class on the CPU; the kernel:
-test_kernels.py."""
+tests/kernels."""
 
 from __future__ import annotations
 

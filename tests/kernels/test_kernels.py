@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+pytest.importorskip("triton", reason="needs triton, which `make test-kernels` brings")
+
+from diffusers.models.autoencoders.autoencoder_kl_wan import DupUp3D
+
+from models.speed import fusing, kernels, short_text, vae_kernels, wan_decoder
+
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-if DEVICE.type == "cpu":
-    os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel is defined
-pytest.importorskip("triton", reason="needs triton, which comes with torch for CUDA")
-
-from diffusers.models.autoencoders.autoencoder_kl_wan import DupUp3D  # noqa: E402
-
-from models.speed import fusing, kernels, short_text, vae_kernels, wan_decoder  # noqa: E402
 
 # One rounding to bfloat16; the interpreter cuts the last bits off instead of rounding them.
 BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 4e-3}
