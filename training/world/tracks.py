@@ -138,23 +138,23 @@ def figure_track(figure: Figure, box: Box, frames: int, radius: float, rng: np.r
     return Track(x=centres[:, 0], y=centres[:, 1], radius=radii, angle=_angles(figure.motion, frames, rng))
 
 
-def _boxes(count: int, height: int, width: int, rng: np.random.Generator) -> list[Box]:
+def _boxes(count: int, height: int, width: int) -> list[Box]:
+    """The frame, or for two figures its halves in the order in which they are named: left to right, or if the frame is
+    taller than wide from above. Were it left to chance, the noise would have to choose among four layouts of one
+    caption before it is settled which figure a motion is of, and figures would take each other's."""
     margin = MARGIN * min(height, width)
-    whole = Box(left=margin, top=margin, right=width - margin, bottom=height - margin)
+    left, top, right, bottom = margin, margin, width - margin, height - margin
     if count == 1:
-        return [whole]
-    beside = width > height or (width == height and rng.random() < 0.5)
-    if beside:
-        halves = [
-            Box(left=margin, top=margin, right=width / 2 - 1, bottom=height - margin),
-            Box(left=width / 2 + 1, top=margin, right=width - margin, bottom=height - margin),
+        return [Box(left=left, top=top, right=right, bottom=bottom)]
+    if width >= height:
+        return [
+            Box(left=left, top=top, right=width / 2 - 1, bottom=bottom),
+            Box(left=width / 2 + 1, top=top, right=right, bottom=bottom),
         ]
-    else:
-        halves = [
-            Box(left=margin, top=margin, right=width - margin, bottom=height / 2 - 1),
-            Box(left=margin, top=height / 2 + 1, right=width - margin, bottom=height - margin),
-        ]
-    return halves if rng.random() < 0.5 else halves[::-1]
+    return [
+        Box(left=left, top=top, right=right, bottom=height / 2 - 1),
+        Box(left=left, top=height / 2 + 1, right=right, bottom=bottom),
+    ]
 
 
 def random_radius(count: int, height: int, width: int, rng: np.random.Generator) -> float:
@@ -166,9 +166,10 @@ def random_radius(count: int, height: int, width: int, rng: np.random.Generator)
 def scene_tracks(
     scene: Scene, frames: int, height: int, width: int, rng: np.random.Generator, radius: float | None = None
 ) -> list[Track]:
-    """One track a figure; two figures keep to two halves of the frame. `radius` fixes the nominal radius (pixels)."""
+    """One track a figure; two figures keep to two halves of the frame, the first to the left one (in a tall frame the
+    upper one). `radius` fixes the nominal radius (pixels)."""
     count = len(scene.figures)
-    boxes = _boxes(count, height, width, rng)
+    boxes = _boxes(count, height, width)
     return [
         figure_track(figure, box, frames, radius or random_radius(count, height, width, rng), rng)
         for figure, box in zip(scene.figures, boxes, strict=True)

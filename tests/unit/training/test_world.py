@@ -1,6 +1,7 @@
 """The drawing code: it is the ground truth, so it is checked by arithmetic and not by the judge."""
 
 import numpy as np
+import pytest
 import torch
 
 from training.world.draw import draw, lay_out, lay_out_stories
@@ -31,6 +32,18 @@ def test_given_random_scenes_when_drawn_then_no_figure_touches_the_border_or_ano
     two = torch.tensor([len(scene.figures) == 2 for scene in scenes])
     reach = clips.motion[:, 0, :, 2] + clips.motion[:, 1, :, 2]
     assert bool((distance[two] > 0.7 * reach[two]).all())
+
+
+@pytest.mark.parametrize(("height", "width", "axis"), [(128, 128, 0), (96, 160, 0), (160, 96, 1)])
+def test_given_two_figures_when_laid_out_then_the_first_is_at_the_left_or_in_a_tall_frame_above(
+    height: int, width: int, axis: int
+) -> None:
+    rng = np.random.default_rng(8)
+    scenes = [random_scene(rng, two_figures_share=1) for _ in range(40)]
+    centre = lay_out(scenes, 33, height, width, rng).motion[..., axis]
+    middle = (width, height)[axis] / 2
+    assert bool((centre[:, 0] < middle).all())
+    assert bool((centre[:, 1] > middle).all())
 
 
 def test_given_the_same_seed_when_laid_out_twice_then_the_clips_are_equal() -> None:
