@@ -75,3 +75,4 @@ class Events(Construct):
                 retry_attempts=185,
             )
         )
+        function.keep_failed_events(self._dead_letters)

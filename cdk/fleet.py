@@ -94,8 +94,10 @@ class Fleet(Construct):
     def _template(
         self, network: Network, environment: Mapping[str, str], settings: FleetSettings
     ) -> ec2.LaunchTemplate:
+        # EC2 launches nothing whose volume is smaller than its image's.
+        baked_gib = settings.image.volume_gib if settings.image.use else 0
         volume = ec2.BlockDeviceVolume.ebs(
-            settings.root_volume_gib,
+            max(settings.root_volume_gib, baked_gib),
             encrypted=True,
             volume_type=ec2.EbsDeviceVolumeType.GP3,
             delete_on_termination=True,

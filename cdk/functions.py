@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.log_groups import log_group
@@ -62,6 +64,11 @@ class DomainFunction(Construct):
 
     def allow(self, actions: list[str], resources: list[str]) -> None:
         self.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+
+    def keep_failed_events(self, failures: sqs.IQueue) -> None:
+        """Has an event at which the function failed three times put into `failures`: a rule counts it as delivered,
+        and Lambda would drop it."""
+        self.function.configure_async_invoke(on_failure=destinations.SqsDestination(failures))
 
     def accept_wildcard(self, resource: str, reason: str) -> None:
         """Writes down why a `*` stands in this function's policy."""

@@ -169,6 +169,7 @@ def bake_commands(settings: FleetSettings, bucket: str) -> list[str]:
     models = " ".join(get(model).id for model in settings.image.models)
     script = _BOOT_SCRIPT.read_text(encoding="utf-8")
     return [
+        "set -e",  # the step's exit code is its last command's: a bake that failed would be published
         f"cat > /tmp/revalida-boot.sh <<'SCRIPT'\n{script}\nSCRIPT",
         f"bash -c 'source /tmp/revalida-boot.sh; bake {settings.agent_version} {bucket} {models}'",
         "rm /tmp/revalida-boot.sh",

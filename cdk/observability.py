@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
@@ -62,12 +63,16 @@ class Observability(Construct):
         functions: dict[str, lambda_.Function],
         queues: JobQueues,
         failures: sqs.Queue,
+        api: apigateway.HttpApi,
         latency_target_s: int,
     ) -> None:
         super().__init__(scope, construct_id)
         self._prefix = prefix
         self._alerts = alerts
         self._on_functions(functions)
+        # To Lambda an answer is a success, whatever its status.
+        answers = api.metric_server_error(period=FIVE_MINUTES, statistic="Sum")
+        self._alarm("api-5xx", answers, 1, "Callers of the API get 500.")
         self._on_dead_letters({"job": queues.dead_letters, "lambda-failures": failures})
         for model_id in queues.by_model:
             # By the table, from acceptance on: SQS leaves out messages that were received three times.

@@ -9,7 +9,7 @@ from cdk.queues import JobQueues
 from cdk.storage import Storage
 
 _READ = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
-_WRITE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
+_WRITE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
 _SEND = ["sqs:SendMessage", "sqs:GetQueueUrl"]
 
 _KEYS_REASON = "Objects have keys that are made at run time; the prefix is fixed."
@@ -57,7 +57,7 @@ class Permissions:
 
     def publisher(self, function: DomainFunction) -> None:
         """Turns changes of the table into events, and books what an ended job cost and taught."""
-        function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [self.storage.table.table_arn])
+        function.allow(["dynamodb:GetItem", *_WRITE], [self.storage.table.table_arn])
         function.allow(["events:PutEvents"], [self.events.bus.event_bus_arn])
         function.accept_wildcard("*", "The stream's event source lists streams, an action that knows no resources.")
 
@@ -85,7 +85,7 @@ class Permissions:
         in characters' folders that are quiet."""
         self._table(function, _READ + _WRITE)
         function.allow([*_SEND, "sqs:GetQueueAttributes"], self.queues.arns)
-        self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "uploads/*")
+        self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "inputs/*", "uploads/*")
         self._objects(function, ["s3:GetObject"], "inbox/characters/*", "outbox/characters/*")
         self._objects(function, ["s3:PutObject"], "characters/*", "outbox/characters/*")
         self._objects(function, ["s3:DeleteObject"], "characters/*")

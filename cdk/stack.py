@@ -298,6 +298,7 @@ class VideoStack(Stack):
             functions=functions,
             queues=self.queues,
             failures=self.failures,
+            api=self.api.http_api,
             latency_target_s=self._settings.fleet.latency_target_s,
         )
 

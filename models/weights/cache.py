@@ -62,6 +62,8 @@ class WeightsCache:
         final = folder / revision
         if _is_whole(final):
             return final
+        if final.is_symlink():  # to a copy on the machine image that is not whole
+            final.unlink()
         shutil.rmtree(final, ignore_errors=True)
         self._fetch(spec, revision, final)
         return final

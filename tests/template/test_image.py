@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from aws_cdk import App
 from pydantic import ValidationError
 
 import app as entry_point
+from cdk.image import bake_commands
 from cdk.settings import load_settings
 from tests.template.conftest import Synthesis, cdk_context
 from tests.template.test_boot_script import BOOT, artifact, bash
@@ -64,6 +66,29 @@ def test_given_the_image_in_use_then_instances_launch_from_what_the_pipeline_wri
     (template,) = baking.of_type("AWS::EC2::LaunchTemplate").values()
 
     assert template["LaunchTemplateData"]["ImageId"] == f"resolve:ssm:{written['ParameterName']}"
+
+
+def test_given_a_baked_image_then_the_volume_is_not_smaller_than_it(baking: Synthesis) -> None:
+    (recipe,) = baking.of_type("AWS::ImageBuilder::ImageRecipe").values()
+    (template,) = baking.of_type("AWS::EC2::LaunchTemplate").values()
+    image, instance = (
+        mappings[0]["Ebs"]["VolumeSize"]
+        for mappings in (recipe["BlockDeviceMappings"], template["LaunchTemplateData"]["BlockDeviceMappings"])
+    )
+
+    assert instance >= image
+
+
+def test_given_a_bake_that_fails_then_the_step_does_too(artifact: Path) -> None:
+    fleet = load_settings(with_image(build=True, models=["wan2.2-ti2v-5b"])).fleet
+    (artifact / "tools" / "aws").write_text("#!/bin/bash\nexit 1\n")
+    environment = {"ROOT": str(artifact / "root"), "PATH": f"{artifact / 'tools'}:/usr/bin:/bin"}
+
+    # Image Builder makes one script of a step's commands.
+    script = "\n".join(bake_commands(fleet, "media")).replace("/tmp/", f"{artifact}/")
+    ran = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+    assert ran.returncode != 0
 
 
 def test_given_an_image_that_nobody_bakes_then_using_it_is_refused() -> None:

@@ -35,6 +35,15 @@ def test_given_what_an_operator_asks_when_looking_then_the_dashboard_shows_it(
     assert TOPICS[topic] in json.dumps(board)
 
 
+def test_given_an_api_that_answers_500_then_an_alarm_rings(production: Synthesis) -> None:
+    """To Lambda a 500 is a success: its `Errors` do not count it."""
+    alarms = [each for each in production.of_type("AWS::CloudWatch::Alarm").values() if each.get("MetricName") == "5xx"]
+
+    (alarm,) = alarms
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("AWS/ApiGateway", "Sum", 1)
+    assert alarm["Dimensions"][0]["Name"] == "ApiId"
+
+
 def own_metrics(production: Synthesis) -> set[str]:
     """Names in our own namespace, of alarms and dashboard alike."""
     alarms = production.of_type("AWS::CloudWatch::Alarm").values()

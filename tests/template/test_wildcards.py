@@ -51,6 +51,7 @@ REASONS: dict[str, dict[str, str]] = {
         "group": _GROUP,
         "media/videos/*": _OBJECTS,
         "media/checkpoints/*": _OBJECTS,
+        "media/inputs/*": _OBJECTS,
         "media/uploads/*": _OBJECTS,
         "media/characters/*": _OBJECTS,
         "media/inbox/characters/*": _OBJECTS,

@@ -134,6 +134,22 @@ def test_given_a_rule_when_its_function_fails_then_the_event_is_kept(production:
     assert [rule for rule in by_event if "DeadLetterConfig" not in rule["Targets"][0]] == []
 
 
+def test_given_a_function_that_a_rule_calls_when_it_fails_three_times_then_the_event_is_kept(
+    production: Synthesis,
+) -> None:
+    """The rule has delivered it by then."""
+    rules = [rule for rule in production.of_type("AWS::Events::Rule").values() if "EventPattern" in rule]
+    called = {target["Arn"]["Fn::GetAtt"][0] for rule in rules for target in rule["Targets"]}
+    kept = {
+        config["FunctionName"]["Ref"]
+        for config in production.of_type("AWS::Lambda::EventInvokeConfig").values()
+        if "Failures" in config["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    }
+
+    assert kept == called & production.of_type("AWS::Lambda::Function").keys()
+    assert len(kept) == 3
+
+
 @pytest.mark.parametrize("profile", ["production", "local"])
 def test_given_the_functions_when_deployed_then_each_has_what_its_settings_ask_for(
     profile: str, request: pytest.FixtureRequest

@@ -1,13 +1,16 @@
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 import pytest
 
+from jobs import aws
 from lambdas import services
 from lambdas.api.handler import handler
 from tests.unit.jobs.cloud import Cloud, fake_cloud
+from tests.unit.lambdas.grants import Right, calling_function, is_granted, needed
 
 
 class Context:
@@ -18,6 +21,40 @@ class Context:
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:us-east-2:123456789012:function:function"
     aws_request_id = "request"
+
+
+_refused: set[tuple[str, Right]] = set()
+
+
+def _ask_for_rights(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    function = calling_function()
+    if function is not None:
+        rights = needed(model.service_model.service_name, model.name, params)
+        _refused.update((function, right) for right in rights if not is_granted(function, right))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_that_ask_for_rights() -> Iterator[None]:
+    made = aws._client.__wrapped__
+
+    @cache
+    def asking(service: str) -> Any:
+        client = made(service)
+        client.meta.events.register("provide-client-params.*.*", _ask_for_rights)
+        return client
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(aws, "_client", asking)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _every_call_is_granted() -> Iterator[None]:
+    """Neither the fake AWS nor the local one asks for rights: what a function calls in a test, its role must allow."""
+    yield
+    refused = sorted(_refused)
+    _refused.clear()
+    assert refused == []
 
 
 @pytest.fixture

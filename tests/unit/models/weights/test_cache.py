@@ -318,6 +318,20 @@ def test_given_a_fetched_copy_that_lost_a_byte_then_it_is_fetched_again(
     assert (fetched(tmp_path, bucket) / TRANSFORMER).read_bytes() == right
 
 
+def test_given_a_link_to_a_copy_on_the_image_that_is_not_whole_then_it_is_fetched(
+    tmp_path: Path, bucket: WeightsBucket, pulled: Manifest
+) -> None:
+    folder = fetched(tmp_path / "elsewhere", bucket)
+    (folder / TRANSFORMER).unlink()
+    link = tmp_path / "fetched" / SPEC.id / folder.name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(folder)
+
+    assert (fetched(tmp_path, bucket) / TRANSFORMER).is_file()
+    assert not link.is_symlink()
+    assert not (folder / TRANSFORMER).exists()  # the image's copy is left as it is
+
+
 def test_given_a_newer_pull_then_workers_take_it(
     published: Path, tmp_path: Path, bucket: WeightsBucket, pulled: Manifest
 ) -> None:
