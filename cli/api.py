@@ -115,6 +115,9 @@ class Api:
             if answer.status_code not in _PASSING or last or not _is_worth_waiting(answer):
                 break
             self._sleep(_backoff_s(attempt, answer.headers.get("retry-after")))
+        if method == "DELETE" and attempt > 1 and answer.status_code == httpx.codes.NOT_FOUND:
+            # A try before this removed it, and its answer was lost.
+            return Reply({"id": path.rsplit("/", 1)[1], "deleted": True}, _poll_after_s(answer))
         raise_for(answer)
         return Reply(_json(answer), _poll_after_s(answer))
 

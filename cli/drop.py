@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,7 @@ def drop(
     parts = [part for part in folder.strip("/").split("/") if part]
     if any(part in {".", ".."} for part in parts):
         raise usage(f"'{folder}' is no folder below the inbox", hint="leave '.' and '..' out of --folder")
+    _refuse_twins(files)
     with operating(session) as deployment:
         bucket = deployment.name("media_bucket")
         dropped = [_put(deployment, bucket, file, "/".join([*parts, file.name])) for file in files]
@@ -45,6 +47,14 @@ def drop(
     rejected = sum(entry["status"] == "rejected" for each in dropped for entry in each.get("entries", ()))
     if rejected:
         raise CliError(f"{rejected} prompts were rejected", Exit.REFUSED, hint="correct the lines named and drop again")
+
+
+def _refuse_twins(files: list[Path]) -> None:
+    """Two files of one name would have one place in the inbox, one receipt, and each other's videos."""
+    name, count = Counter(file.name for file in files).most_common(1)[0]
+    if count > 1:
+        hint = "drop them one by one, each with a --folder of its own"
+        raise usage(f"{name} is there {count} times, and would replace itself", hint=hint)
 
 
 def _put(deployment: Deployment, bucket: str, file: Path, path: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ WHAT_TO_DO = {
     "capacity_timeout": "send it again when the fleet has room (revalida fleet)",
     "out_of_memory": "send it again with a smaller --size or fewer frames",
     "worker_crashed": "change size, frames or model; an operator can redrive it (revalida dead-letters)",
+    "machine_failed": "tell an operator: disks or weights of the fleet need mending; then send it again",
 }
 
 

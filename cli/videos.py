@@ -1,6 +1,7 @@
 """`list`, `show`, `watch`, `download`, `cancel`, `delete`: what becomes of requests."""
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -206,23 +207,15 @@ def download(
 @with_session
 def cancel(session: Session, video_ids: Ids) -> None:
     """Stop videos: queued ones at once, running ones within a denoise step."""
-    done, failed = [], None
-    for video_id in video_ids:
-        try:
-            video = session.api.post(f"/videos/{video_id}/cancel", idempotency_key=None).body
-        except CliError as error:
-            if len(video_ids) == 1:
-                raise
-            failed = failed or error
-            session.note(f"{video_id}: {error.line}")
-            continue
-        done.append(video)
-        if not session.as_json:
-            typer.echo(how_it_ended(video) if video["status"] == "cancelled" else f"{video_id} stops at its next step")
-    if session.as_json:
-        session.emit({"object": "list", "data": done})
-    if failed is not None:
-        raise typer.Exit(failed.exit_code)
+
+    def stop(video_id: str) -> dict[str, Any]:
+        video: dict[str, Any] = session.api.post(f"/videos/{video_id}/cancel", idempotency_key=None).body
+        return video
+
+    def said(video: dict[str, Any]) -> str:
+        return how_it_ended(video) if video["status"] == "cancelled" else f"{video['id']} stops at its next step"
+
+    _with_each(session, video_ids, stop, said)
 
 
 @with_session
@@ -234,5 +227,35 @@ def delete(
     """Remove videos and their files for good; work on them stops."""
     if not yes and not typer.confirm(f"Delete {len(video_ids)} video(s) and their files for good?", err=True):
         raise CliError("Nothing was deleted", Exit.INTERRUPTED, hint="add --yes to delete without being asked")
-    gone = [session.api.delete(f"/videos/{video_id}").body for video_id in video_ids]
-    session.emit({"object": "list", "data": gone}, *(f"{each['id']} is deleted" for each in gone))
+
+    def remove(video_id: str) -> dict[str, Any]:
+        gone: dict[str, Any] = session.api.delete(f"/videos/{video_id}").body
+        return gone
+
+    _with_each(session, video_ids, remove, lambda gone: f"{gone['id']} is deleted")
+
+
+def _with_each(
+    session: Session,
+    video_ids: list[str],
+    act: Callable[[str], dict[str, Any]],
+    said: Callable[[dict[str, Any]], str],
+) -> None:
+    """Act on each video, and say what came of it; one that cannot be acted on keeps no other from it, and is told."""
+    done, failed = [], None
+    for video_id in video_ids:
+        try:
+            outcome = act(video_id)
+        except CliError as error:
+            if len(video_ids) == 1:
+                raise
+            failed = failed or error
+            session.note(f"{video_id}: {error.line}")
+            continue
+        done.append(outcome)
+        if not session.as_json:
+            typer.echo(said(outcome))
+    if session.as_json:
+        session.emit({"object": "list", "data": done})
+    if failed is not None:
+        raise typer.Exit(failed.exit_code)

@@ -191,6 +191,20 @@ def test_given_a_file_when_dropped_with_wait_then_its_receipt_is_shown(
     assert cli("drop", "p.jsonl", "--folder", "../outbox").code == 2
 
 
+def test_given_two_files_of_one_name_when_dropped_then_neither_is(
+    cli: Cli, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_MEDIA_BUCKET", BUCKET)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "p.txt").write_text("a red circle")
+
+    ended = cli("drop", "a/p.txt", "b/p.txt")
+
+    assert (ended.code, studio.cloud.object_keys("inbox/p.txt")) == (2, [])
+    assert "p.txt is there 2 times" in ended.err
+
+
 def test_given_a_job_that_killed_its_workers_when_redriven_then_it_is_queued_again(
     cli: Cli, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

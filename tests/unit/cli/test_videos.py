@@ -322,6 +322,27 @@ def test_given_yes_when_deleted_then_it_is_gone_and_without_it_is_asked(cli: Cli
     assert cli("show", video_id).code == 3
 
 
+def test_given_several_videos_when_one_is_not_there_then_the_others_are_deleted_and_it_is_told(
+    cli: Cli, studio: Studio
+) -> None:
+    first, last = submitted(cli), submitted(cli)
+
+    ended = cli("delete", first, "video_01ARZ3NDEKTSV4RRFFQ69G5FAV", last, "--yes", "--json")
+
+    assert (ended.code, [each["id"] for each in ended.json["data"]]) == (3, [first, last])
+    assert "video_01ARZ3NDEKTSV4RRFFQ69G5FAV" in ended.err
+    assert cli("show", last).code == 3
+
+
+def test_given_an_answer_that_is_lost_when_deleted_then_the_second_try_says_that_it_is_gone(
+    cli: Cli, studio: Studio
+) -> None:
+    video_id = submitted(cli)
+    studio.break_next = 1
+
+    assert cli("delete", video_id, "--yes", "--json").json["data"] == [{"id": video_id, "deleted": True}]
+
+
 @pytest.mark.parametrize("command", ["show", "watch", "download", "cancel"])
 def test_given_no_such_video_when_named_then_code_3_and_one_line(cli: Cli, studio: Studio, command: str) -> None:
     ended = cli(command, "video_01ARZ3NDEKTSV4RRFFQ69G5FAV")
