@@ -1,9 +1,8 @@
-import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "@/index.css";
-import { queryClient } from "@/api/query-client";
+import { Tenant } from "@/components/tenant";
 import { startI18n } from "@/lib/i18n";
 import { applyTheme } from "@/lib/theme";
 import { router } from "@/router";
@@ -15,8 +14,8 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(
   <StrictMode>
-    <QueryClientProvider client={queryClient}>
+    <Tenant>
       <RouterProvider router={router} />
-    </QueryClientProvider>
+    </Tenant>
   </StrictMode>,
 );

@@ -6,7 +6,8 @@ import { explain } from "@/lib/explain";
 
 const TRIES = 3;
 
-export const queryClient = new QueryClient({
+/** A cache for the answers to one key: see `Tenant`. */
+export const newQueryClient = (): QueryClient => new QueryClient({
   mutationCache: new MutationCache({
     // Whoever shows the error in its own place says so.
     onError: (error, _variables, _context, mutation) => {

@@ -6,6 +6,8 @@ type Session = { accounts: Account[]; active: string | null; refused: boolean };
 
 const ACCOUNTS = "revalida.accounts";
 const ACTIVE = "revalida.active";
+/** Where the tab keeps the request that is being written, for the one who writes it. */
+export const DRAFT = "revalida.draft";
 const listeners = new Set<() => void>();
 
 const read = (storage: Storage): Account[] => {
@@ -26,7 +28,10 @@ const initial = (): Session => {
 
 let session = initial();
 
+const accountOf = ({ accounts, active }: Session): Account | null => accounts.find(({ name }) => name === active) ?? null;
+
 const become = (next: Session) => {
+  if (accountOf(next)?.key !== accountOf(session)?.key) sessionStorage.removeItem(DRAFT);
   session = next;
   sessionStorage.setItem(ACCOUNTS, JSON.stringify(next.accounts.filter((account) => !account.remembered)));
   localStorage.setItem(ACCOUNTS, JSON.stringify(next.accounts.filter((account) => account.remembered)));
@@ -37,8 +42,7 @@ const become = (next: Session) => {
   for (const listener of listeners) listener();
 };
 
-export const activeAccount = (): Account | null =>
-  session.accounts.find((account) => account.name === session.active) ?? null;
+export const activeAccount = (): Account | null => accountOf(session);
 
 export const signIn = (account: Account): void =>
   become({
@@ -65,3 +69,5 @@ const subscribe = (listener: () => void) => {
 };
 
 export const useSession = (): Session => useSyncExternalStore(subscribe, () => session);
+
+export const useActiveKey = (): string | null => useSyncExternalStore(subscribe, () => activeAccount()?.key ?? null);

@@ -69,8 +69,7 @@ export const Shell = () => {
           </div>
         </header>
         <HealthBanner />
-        {/* The account is the key: another tenant's page starts afresh. */}
-        <main key={session.active} id="content" tabIndex={-1} className="relative min-h-0 flex-1 overflow-y-auto outline-none [scrollbar-gutter:stable]">
+        <main id="content" tabIndex={-1} className="relative min-h-0 flex-1 overflow-y-auto outline-none [scrollbar-gutter:stable]">
           <Outlet />
         </main>
       </div>

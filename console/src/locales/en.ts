@@ -277,6 +277,8 @@ export const en = {
       deadline_exceeded: "Ask again with a later deadline, or with fewer steps or frames.",
       worker_crashed:
         "The request was given up, since it ended its worker again and again. Change size, frames or model; an operator can redrive it.",
+      machine_failed:
+        "Nothing is wrong with the request: disks or weights of the fleet need mending. Tell an operator, then try again.",
       invalid_image: "Choose another image: PNG, JPEG or WebP.",
       other:
         "Read the reason above, change the request accordingly, and try again. A failed video is not charged to your key.",

@@ -286,6 +286,8 @@ export const pt: Texts<typeof en> = {
       deadline_exceeded: "Peça de novo com um prazo maior, ou com menos passos ou quadros.",
       worker_crashed:
         "O pedido foi abandonado porque derrubou o seu processo várias vezes. Mude tamanho, quadros ou modelo; um operador pode reenviá-lo.",
+      machine_failed:
+        "Não há nada de errado com o pedido: discos ou pesos da frota precisam de conserto. Avise um operador e tente de novo.",
       invalid_image: "Escolha outra imagem: PNG, JPEG ou WebP.",
       other:
         "Leia o motivo acima, ajuste o pedido e tente de novo. Um vídeo que falhou não é cobrado da sua chave.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from jobs.keys import KeyStore
 from tests.e2e.console.browser import WAIT_MS, Visit, launch, visit
 from tests.e2e.studio import Studio
 
@@ -34,3 +36,10 @@ def visitor(browser: Browser, studio: Studio) -> Iterator[Visitors]:
             return stack.enter_context(visit(browser, **{"base": base, "key": studio.api_key, **options}))
 
         yield arrive
+
+
+@pytest.fixture
+def other_key(studio: Studio) -> str:
+    """The key of a tenant who has made nothing yet: it sees and makes videos, and manages nothing."""
+    keys = KeyStore(str(studio.stack["table"]), client=studio.aws("dynamodb"))
+    return keys.create(owner=f"other-{secrets.token_hex(3)}", name="console test")

@@ -48,6 +48,53 @@ def _status(studio: Studio, key: str) -> int:
     return httpx.get(f"{studio.api_base}/videos", headers=headers, trust_env=False).status_code
 
 
+def test_given_a_tenant_who_leaves_when_another_enters_then_nothing_of_the_first_is_shown(
+    visitor: Visitors, studio: Studio, other_key: str
+) -> None:
+    word = secrets.token_hex(4)
+    client = studio.openai()
+    video = client.videos.create(model="wan-mini", prompt=f"a red circle {word}", size="128x128", seconds="2")
+    page = visitor().open("/videos")
+    expect(page.get_by_role("article").filter(has_text=word)).to_be_visible()
+    page.get_by_role("link", name="Create").click()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill(f"a blue square {word}")
+
+    page.get_by_role("button", name="Tenant: Studio").click()
+    page.get_by_role("menuitem", name="Forget this key").click()
+    page.get_by_label("API key").fill(other_key)
+    page.get_by_role("button", name="Enter").click()
+
+    page.get_by_role("link", name="Gallery").click()
+    expect(page.get_by_text("No video yet")).to_be_visible()
+    expect(page.get_by_role("article")).to_have_count(0)
+    page.get_by_role("link", name="Create").first.click()
+    expect(prompt).to_have_value("")
+    client.videos.delete(video.id)
+
+
+def test_given_keys_on_the_page_when_another_tenant_is_looked_at_then_they_go_and_come_back(
+    visitor: Visitors, other_key: str
+) -> None:
+    page = visitor().open("/keys")
+    rows = page.get_by_role("main").get_by_role("listitem")
+    refused = page.get_by_role("main").get_by_role("alert")
+    expect(rows.first).to_be_visible()
+
+    page.get_by_role("button", name="Tenant: Studio").click()
+    page.get_by_role("menuitem", name="Add a tenant's key").click()
+    page.get_by_label("API key").fill(other_key)
+    page.get_by_label("Name of this access").fill("Other")
+    page.get_by_role("button", name="Enter").click()
+    expect(refused).to_be_visible()
+    expect(rows).to_have_count(0)
+
+    page.get_by_role("button", name="Tenant: Other").click()
+    page.get_by_role("menuitemradio", name="Studio").click()
+    expect(rows.first).to_be_visible()
+    expect(refused).to_have_count(0)
+
+
 def test_given_a_receiver_when_a_webhook_is_made_then_its_test_is_answered_and_it_can_go(
     visitor: Visitors, receiver: Receiver
 ) -> None:

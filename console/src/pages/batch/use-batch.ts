@@ -3,6 +3,7 @@ import { useEffect, useReducer, useRef } from "react";
 import { api, body, type Quote, type Video } from "@/api/client";
 import { type ApiError, asApiError } from "@/api/errors";
 import { hasEnded } from "@/api/queries";
+import { activeAccount } from "@/api/session";
 import { eachOf } from "@/lib/each-of";
 import { MAX_BYTES, type Parsed, parse, type Row, sent } from "@/pages/batch/parse";
 
@@ -33,34 +34,46 @@ export const useBatch = () => {
   const client = useQueryClient();
   const run = useRef(0);
 
+  /** Tells from now on whether the page still has this file, and is still this tenant's: calls go out with the active key. */
+  const current = () => {
+    const mine = run.current;
+    const key = activeAccount()?.key;
+    return () => run.current === mine && activeAccount()?.key === key;
+  };
+
   const check = async (file: File) => {
-    const mine = ++run.current;
+    run.current++;
+    const isCurrent = current();
     if (file.size > MAX_BYTES) return change({ ...EMPTY, name: file.name, problem: "tooLarge" });
     const text = await file.text();
     const { rows, problem } = parse(file.name, text);
+    const digest = await digestOf(text);
+    if (!isCurrent()) return;
     const entries = rows.map((row) => ({ row }));
-    change({ stage: problem ? "empty" : "checking", name: file.name, digest: await digestOf(text), problem, entries });
+    change({ stage: problem ? "empty" : "checking", name: file.name, digest, problem, entries });
     if (problem) return;
     await eachOf(rows, AT_ONCE, async (row, at) => {
-      if (row.problem !== null || run.current !== mine) return;
-      const entry = await outcome(async () => ({ quote: body(await api.POST("/v1/videos/estimate", sent(row))) }));
-      if (run.current === mine) change({ at, entry });
+      if (row.problem !== null || !isCurrent()) return;
+      const entry = await outcome(isCurrent, async () => ({ quote: body(await api.POST("/v1/videos/estimate", sent(row))) }));
+      if (isCurrent()) change({ at, entry });
     });
-    if (run.current === mine) change({ stage: "checked" });
+    if (isCurrent()) change({ stage: "checked" });
   };
 
   /** Send every row that was not refused; the same file again makes no second video. */
   const submit = async () => {
+    const isCurrent = current();
     change({ stage: "sending" });
     await eachOf(batch.entries, AT_ONCE, async ({ row, quote, video }, at) => {
-      if (!quote || quote.feasible === false || video) return;
+      if (!quote || quote.feasible === false || video || !isCurrent()) return;
       const key = `batch-${batch.digest}-${row.line}`;
-      const entry = await outcome(() => post(row, key));
+      let entry = await outcome(isCurrent, () => post(row, key));
       // What was made of this row before and then deleted is made anew.
       const gone = entry.error?.code === "video_deleted";
-      change({ at, entry: gone ? await outcome(() => post(row, `${key}-${Date.now()}`)) : entry });
+      if (gone && isCurrent()) entry = await outcome(isCurrent, () => post(row, `${key}-${Date.now()}`));
+      if (isCurrent()) change({ at, entry });
     });
-    change({ stage: "sent" });
+    if (isCurrent()) change({ stage: "sent" });
     void client.invalidateQueries({ queryKey: ["get", "/v1/videos"] });
   };
 
@@ -68,19 +81,20 @@ export const useBatch = () => {
   followed.current = batch.entries;
   useEffect(() => {
     if (batch.stage !== "sent") return;
+    const isCurrent = current();
     const look = async () => {
       const waiting = followed.current
         .map(({ video }, at) => ({ video, at }))
         .filter(({ video }) => video && !hasEnded(video.status))
         .slice(0, FOLLOWED_AT_ONCE);
       await eachOf(waiting, AT_ONCE, async ({ video, at }) => {
-        if (!video) return;
+        if (!video || !isCurrent()) return;
         const params = { path: { video_id: video.id } };
         const found = await api.GET("/v1/videos/{video_id}", { params }).catch((error) => {
           if (asApiError(error).status === 404) return null; // deleted meanwhile: the others are followed on
           throw error;
         });
-        change({ at, entry: found ? { video: body(found) } : { video: { ...video, status: "cancelled" } } });
+        if (isCurrent()) change({ at, entry: found ? { video: body(found) } : { video: { ...video, status: "cancelled" } } });
       }).catch(() => undefined); // the banner tells of an API that is down; the next look may find it up
     };
     const timer = setInterval(look, LOOK_EVERY_MS);
@@ -98,8 +112,8 @@ const post = async (row: Row, key: string): Promise<Partial<Entry>> => ({
   video: body(await api.POST("/v1/videos", { ...sent(row), params: { header: { "Idempotency-Key": key } } })),
 });
 
-/** What came of a call; a key's rate limit is waited for, as often as it says so. */
-const outcome = async (call: () => Promise<Partial<Entry>>): Promise<Partial<Entry>> => {
+/** What came of a call; a key's rate limit is waited for, as often as it says so, while the answer `isWanted`. */
+const outcome = async (isWanted: () => boolean, call: () => Promise<Partial<Entry>>): Promise<Partial<Entry>> => {
   for (;;) {
     try {
       return await call();
@@ -107,6 +121,7 @@ const outcome = async (call: () => Promise<Partial<Entry>>): Promise<Partial<Ent
       const error = asApiError(caught);
       if (error.status !== 429 || !error.passing) return { error };
       await new Promise((done) => setTimeout(done, 1000 * (error.retryAfterS ?? LIMITED_WAIT_S)));
+      if (!isWanted()) return { error };
     }
   }
 };

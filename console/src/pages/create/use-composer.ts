@@ -5,16 +5,16 @@ import { useTranslation } from "react-i18next";
 import { toast } from "sonner";
 import { $api, api, body, type Model } from "@/api/client";
 import { type ApiError, asApiError } from "@/api/errors";
+import { DRAFT } from "@/api/session";
 import { bodyOf, type Draft, does, EMPTY, fitted, newShot } from "@/pages/create/draft";
 import { useDebounced } from "@/lib/use-debounced";
 
 const QUOTE_AFTER_MS = 350;
 const QUOTE_AGAIN_MS = 15_000; // the queue moves while one writes
-const DRAFT_KEY = "revalida.draft";
 
 const remembered = (): { draft: Draft; modelId: string } => {
   try {
-    const found = JSON.parse(sessionStorage.getItem(DRAFT_KEY) ?? "null") as { draft: Draft; modelId: string } | null;
+    const found = JSON.parse(sessionStorage.getItem(DRAFT) ?? "null") as { draft: Draft; modelId: string } | null;
     return found ? { ...found, draft: { ...EMPTY, ...found.draft, picture: null } } : { draft: EMPTY, modelId: "" };
   } catch {
     return { draft: EMPTY, modelId: "" };
@@ -32,7 +32,7 @@ export const useComposer = (models: Model[]) => {
   const draft = model ? withShots(fitted(raw, model), model) : raw;
 
   useEffect(() => {
-    sessionStorage.setItem(DRAFT_KEY, JSON.stringify({ draft: { ...draft, picture: null }, modelId }));
+    sessionStorage.setItem(DRAFT, JSON.stringify({ draft: { ...draft, picture: null }, modelId }));
   }, [draft, modelId]);
 
   const request = model ? bodyOf(draft, model) : null;

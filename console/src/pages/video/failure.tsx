@@ -7,7 +7,14 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/display";
 import { isRepeatable, useAgain } from "@/pages/video/use-again";
 
-const KNOWN = ["out_of_memory", "capacity_timeout", "deadline_exceeded", "worker_crashed", "invalid_image"] as const;
+const KNOWN = [
+  "out_of_memory",
+  "capacity_timeout",
+  "deadline_exceeded",
+  "worker_crashed",
+  "machine_failed",
+  "invalid_image",
+] as const;
 type Known = (typeof KNOWN)[number];
 const isKnown = (code: string): code is Known => (KNOWN as readonly string[]).includes(code);
 
