@@ -1,6 +1,7 @@
 """Removes what a job left in the media bucket."""
 
 from jobs import aws, s3_keys
+from jobs.job import Job
 
 
 def delete_assets(bucket: str, job_id: str) -> int:
@@ -8,6 +9,12 @@ def delete_assets(bucket: str, job_id: str) -> int:
     return sum(
         delete_below(bucket, prefix) for prefix in (s3_keys.job_prefix(job_id), s3_keys.checkpoint_prefix(job_id))
     )
+
+
+def delete_inputs(bucket: str, job: Job) -> None:
+    """Delete the image or video that was kept for the job."""
+    for key in s3_keys.own_inputs(job.request):
+        aws.s3().delete_object(Bucket=bucket, Key=key)
 
 
 def delete_below(bucket: str, prefix: str) -> int:

@@ -209,21 +209,30 @@ class Casting:
         return spec
 
     def _draft(self, character: Character, count: int, payer: "ApiKey | None") -> Character:
-        """Ask for the pictures: short videos by the description, each with a seed of its own."""
-        spec = spec_of(character.model)
+        """Ask for the pictures: all of them, or, where a limit is reached midway, none."""
         self._plan(character, character.training)  # what is wrong with it is said before pictures are paid for
         seed = secrets.randbelow(2**31)
-        jobs = []
-        for at in range(count):
-            raw = {
-                "model": spec.id,
-                "prompt": character.description,
-                "num_frames": spec.frame_rule.min,
-                "seed": seed + at,
-                "metadata": {"character": character.id},
-            }
-            jobs.append(self.submitter.submit(raw, owner=character.owner, source=_API, payer=payer))
-        return character.model_copy(update={"candidates": tuple(Candidate(job_id=job.id) for job in jobs)})
+        drafted = character
+        try:
+            for at in range(count):
+                asked = Candidate(job_id=self._picture(character, seed + at, payer).id)
+                drafted = drafted.model_copy(update={"candidates": (*drafted.candidates, asked)})
+        except BaseException:
+            self._erase(drafted)
+            raise
+        return drafted
+
+    def _picture(self, character: Character, seed: int, payer: "ApiKey | None") -> Job:
+        """A short video by the description."""
+        spec = spec_of(character.model)
+        raw = {
+            "model": spec.id,
+            "prompt": character.description,
+            "num_frames": spec.frame_rule.min,
+            "seed": seed,
+            "metadata": {"character": character.id},
+        }
+        return self.submitter.submit(raw, owner=character.owner, source=_API, payer=payer)
 
     def _accepted_pictures(self, character: Character) -> tuple[TrainingReference, ...]:
         """The accepted candidates, copied to be the character's own."""

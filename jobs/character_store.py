@@ -1,6 +1,7 @@
 """The CHARACTER items of the table. Every change is conditional on the record being the one that was read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs import aws, clock, items
@@ -51,19 +52,24 @@ class CharacterStore:
 
     def list(self, owner: str, *, after: str | None, limit: int, order: Order) -> CharacterPage:
         """An owner's characters in order of creation."""
+        found = [*islice(self._owned(owner, after=after, order=order, page=limit + 1), limit + 1)]
+        return CharacterPage(found[:limit], len(found) > limit)
+
+    def _owned(self, owner: str, *, after: str | None, order: Order, page: int) -> Iterator[Character]:
+        """From after `after` on. A page of DynamoDB ends at 1 MB, before `page` items, where the records are long."""
         request: dict[str, Any] = {
             "TableName": self.table,
             "IndexName": "by_owner",
             "KeyConditionExpression": "gsi1pk = :owner",
             "ExpressionAttributeValues": items.marshal({":owner": f"CHARACTERS#{owner}"}),
             "ScanIndexForward": order == "asc",
-            "Limit": limit + 1,
+            "Limit": page,
         }
         if after is not None:
             start = {**items.character_key(after), **items.character_order(owner, after)}
             request["ExclusiveStartKey"] = items.marshal(start)
-        found = [_from_item(item) for item in self.client.query(**request)["Items"]]
-        return CharacterPage(found[:limit], len(found) > limit)
+        for answer in self.client.get_paginator("query").paginate(**request):
+            yield from map(_from_item, answer["Items"])
 
     def delete(self, character_id: str, *, owner: str) -> Character:
         """Remove the record. Returns what was there. Raises CharacterNotFound."""

@@ -49,9 +49,18 @@ class Derivations:
         return Derivation(
             raw=_laid_over(settings, fields),
             origin=Origin(kind="remix", video_id=job.id),
-            image=None if {"image", "input_reference"} & fields.keys() else request.image,
-            video=request.video,
+            **self._own_input(request, image_given=bool({"image", "input_reference"} & fields.keys())),
         )
+
+    def _own_input(self, request: VideoRequest, *, image_given: bool) -> dict[str, Any]:
+        """The source's image or video as the new job's own: the source's goes when the source is deleted."""
+        if request.video is not None:
+            key, keep = self.videos.copy_of(request.video.key)
+            return {"video": request.video.model_copy(update={"key": key}), "keep": keep}
+        if request.image is None or image_given:
+            return {}
+        key, keep = self.videos.copy_of(request.image)
+        return {"image": key, "keep": keep}
 
     def edit(self, given: object, *, owner: str, texts: bool = False) -> Derivation:
         """A new video from the source's first frame; length, size and settings are the source's unless given."""
@@ -88,6 +97,7 @@ class Derivations:
             raw=_laid_over(settings, {**fields, "model": spec.id}),
             origin=Origin(kind=kind, video_id=source.video_id),
             video=SourceVideo(key=source.key, use=use, num_frames=source.num_frames),
+            sha256=source.sha256,
             keep=source.keep,
         )
 

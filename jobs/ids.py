@@ -4,6 +4,7 @@ import re
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
 UPLOAD_PREFIX = "upload_"
+INPUT_PREFIX = "input_"
 CHARACTER_PREFIX = "character_"
 JOB_ID_PATTERN = rf"^video_{_ULID}$"
 UPLOAD_ID_PATTERN = rf"^{UPLOAD_PREFIX}{_ULID}$"
@@ -31,6 +32,11 @@ def new_job_id() -> str:
 def new_upload_id() -> str:
     """`upload_` + ULID."""
     return f"{UPLOAD_PREFIX}{new_ulid()}"
+
+
+def new_input_id() -> str:
+    """`input_` + ULID."""
+    return f"{INPUT_PREFIX}{new_ulid()}"
 
 
 def new_character_id() -> str:

@@ -4,12 +4,15 @@ import base64
 import binascii
 import io
 import re
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from jobs import addresses
 from jobs.errors import RequestError
 from jobs.ids import UPLOAD_PREFIX
 from jobs.media import MediaBucket
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 MAX_IMAGE_BYTES = 32 * 2**20  # what the function's memory holds beside the decoded pixels
 MAX_IMAGE_PIXELS = 50_000_000  # 8K is 33 million; more is a decompression bomb
@@ -42,7 +45,7 @@ class ImageSink(Protocol):
 
 
 class Images:
-    """Input images by data URL, upload id or https URL; kept in the media bucket by content."""
+    """Input images by data URL, upload id or https URL; kept in the media bucket for one job each."""
 
     def __init__(self, media: MediaBucket, gate: addresses.Gate = addresses.PUBLIC) -> None:
         self._media = media
@@ -61,7 +64,9 @@ class Images:
     def keep(self, image: ImageFile) -> str:
         """Store it. Returns its key."""
         kind = "jpeg" if image.extension == "jpg" else image.extension
-        return self._media.keep(image.data, image.extension, f"image/{kind}")
+        key, keep = self._media.file(image.data, image.extension, f"image/{kind}")
+        keep()
+        return key
 
     def _fetched(self, url: str) -> bytes:
         try:
@@ -94,7 +99,8 @@ def data_url_bytes(reference: str, *, param: str) -> bytes:
 def check_image_bytes(data: bytes) -> ImageFile:
     """Check by content, whatever the caller calls it: PNG, JPEG or WebP, whole, of a sane size. Raises RequestError.
 
-    An image that its EXIF data turns is turned, and is a PNG then: models read pixels only."""
+    An image that its EXIF data turns is turned, and is a PNG then: models read pixels only. What EXIF data says in a
+    way that cannot be read turns nothing."""
     from PIL import Image, ImageOps, UnidentifiedImageError  # only requests with an image pay for it
 
     try:
@@ -104,7 +110,9 @@ def check_image_bytes(data: bytes) -> ImageFile:
                 message = f"Invalid 'image': {width}x{height} pixels; the limit is {MAX_IMAGE_PIXELS} pixels in all."
                 raise RequestError(message, param="image", code="image_too_large")
             image.load()
-            if image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) != _UPRIGHT:
+            if _orientation(image) != _UPRIGHT:
+                # As it turns, Pillow writes the other tags anew, and fails at one of a wrong type. None is kept here.
+                image.info.clear()
                 upright = ImageOps.exif_transpose(image)
                 file = io.BytesIO()
                 upright.convert("RGB").save(file, "PNG")
@@ -113,3 +121,11 @@ def check_image_bytes(data: bytes) -> ImageFile:
         message = "Invalid 'image': not a whole PNG, JPEG or WebP image."
         raise RequestError(message, param="image", code="invalid_image") from error
     return ImageFile(data, FORMATS[kind], width, height)
+
+
+def _orientation(image: "PillowImage") -> object:
+    """As EXIF has it; None if that cannot be read."""
+    try:
+        return image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)
+    except SyntaxError:
+        return None

@@ -16,6 +16,15 @@ def job_key(job_id: str) -> dict[str, str]:
     return {"pk": f"JOB#{job_id}", "sk": "JOB"}
 
 
+def input_key(key: str) -> dict[str, str]:
+    return {"pk": f"INPUT#{key}", "sk": "INPUT"}
+
+
+def input_item(key: str, job_id: str) -> dict[str, str]:
+    """From a file below `inputs/`, which is there before its job, to the job that it was kept for."""
+    return {**input_key(key), "key": key, "job_id": job_id}
+
+
 def idempotency_key(owner: str, digest: str) -> dict[str, str]:
     return {"pk": f"IDEMPOTENCY#{owner}#{digest}", "sk": "IDEMPOTENCY"}
 
@@ -70,8 +79,8 @@ def tally_key(month: str, owner: str, model: str) -> dict[str, str]:
     return {"pk": f"TALLY#{month}", "sk": f"{owner}#{model}"}
 
 
-def tallied_key(job_id: str) -> dict[str, str]:
-    return {"pk": f"TALLIED#{job_id}", "sk": "TALLIED"}
+def tallied_key(ending_id: str) -> dict[str, str]:
+    return {"pk": f"TALLIED#{ending_id}", "sk": "TALLIED"}
 
 
 def key_of_owner(owner: str, key_id: str) -> dict[str, str]:
@@ -83,8 +92,8 @@ def usage_key(key_id: str, name: str) -> dict[str, str]:
     return {"pk": f"USAGE#{key_id}", "sk": name}
 
 
-def settlement_key(job_id: str) -> dict[str, str]:
-    return {"pk": f"SETTLED#{job_id}", "sk": "SETTLED"}
+def settlement_key(ending_id: str) -> dict[str, str]:
+    return {"pk": f"SETTLED#{ending_id}", "sk": "SETTLED"}
 
 
 def open_charge_key(job_id: str) -> dict[str, str]:

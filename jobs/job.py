@@ -98,6 +98,14 @@ class Charge(_Record):
     bound: bool
 
 
+class Redrive(_Record):
+    """An operator's second chance for a failed job: when it was given, after which attempt, and what those had cost."""
+
+    at: float
+    after_attempt: int
+    cost_usd: float | None = None
+
+
 class Job(_Record):
     """One job. Times are unix seconds, money is US$, steps count finished denoise steps over all shots."""
 
@@ -122,6 +130,7 @@ class Job(_Record):
     checkpoint_step: int = 0
     cancel_requested: bool = False
     crashes: int = 0
+    redrive: Redrive | None = None  # the newest
     estimate: Estimate | None = None
     error: JobError | None = None
     outputs: Outputs | None = None
@@ -136,6 +145,16 @@ class Job(_Record):
     @property
     def model(self) -> str:
         return self.request.model
+
+    @property
+    def waiting_since(self) -> float:
+        """From when on it is counted how long the job has waited for capacity; an interruption does not begin anew."""
+        return self.created_at if self.redrive is None else self.redrive.at
+
+    @property
+    def ending_id(self) -> str:
+        """What the job's end is booked under, once: a job that is redriven ends once more."""
+        return self.id if self.redrive is None else f"{self.id}#{self.redrive.after_attempt}"
 
 
 class Heartbeat(_Record):

@@ -81,6 +81,12 @@ def new_charge(key_id: str, limits: Limits, job: Job) -> Charge:
     return Charge(key_id=key_id, month=month_of(job.created_at), reserved_musd=reserved, bound=limits.bound_jobs)
 
 
+def unreserved(charge: Charge, *, now: float) -> Charge:
+    """What a redriven job will be accounted to: nothing is reserved anew, and no limit holds, because its failure gave
+    back what was reserved, and an operator asks for it now."""
+    return charge.model_copy(update={"month": month_of(now), "reserved_musd": 0, "bound": False})
+
+
 def actual_musd(job: Job) -> int:
     """What an ended job comes to. A completed one costs what its agent measured; a failed one is on the house; one that
     was cancelled pays the time that was worked on it, at the estimate's rate and up to the estimate."""

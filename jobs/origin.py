@@ -28,17 +28,17 @@ def _nothing_to_keep() -> None:
 class Derivation:
     """A request made from a video: its fields as they would come through a door, and what no door takes.
 
-    `image` and `video` are in the media bucket once `keep` was called, which comes last: a refused request leaves
-    nothing behind."""
+    `image` and `video` are the new job's own, in the media bucket once `keep` was called, which comes last: a refused
+    request leaves nothing behind. `sha256` is that of a video that was sent along."""
 
     raw: Mapping[str, Any]
     origin: Origin
     image: str | None = None
     video: SourceVideo | None = None
+    sha256: str | None = None
     keep: Callable[[], object] = field(default=_nothing_to_keep)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells this derivation from another with the same fields."""
-        video = None if self.video is None else self.video.model_dump(mode="json")
-        return {**self.origin.model_dump(mode="json"), "image": self.image, "video": video}
+        """What tells this derivation from another with the same fields. Not the keys: they are new at every try."""
+        return {**self.origin.model_dump(mode="json"), "sha256": self.sha256}

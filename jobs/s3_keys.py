@@ -3,7 +3,8 @@
 import hashlib
 from typing import Literal
 
-from jobs.request import Codec
+from jobs.ids import INPUT_PREFIX
+from jobs.request import Codec, VideoRequest
 
 INBOX = "inbox/"
 OUTBOX = "outbox/"
@@ -42,16 +43,20 @@ def checkpoint(job_id: str, step: int) -> str:
     return f"checkpoints/{job_id}/{step:06d}.safetensors"
 
 
-def input_file(sha256: str, extension: str) -> str:
-    """An input image or video, named by its content."""
-    return f"inputs/{sha256}.{extension}"
+def input_file(input_id: str, extension: str) -> str:
+    """The image or video that one job is made from. Its own, not shared: it goes when the job goes."""
+    return f"inputs/{input_id}.{extension}"
 
 
-def input_video_of(video_key: str) -> str:
-    """Where a job keeps the finished video that it is made from: `videos/<job>/<attempt>/video.mp4` becomes
-    `inputs/<job>-<attempt>.mp4`, the same for every job made from it."""
-    _, job_id, attempt, file = video_key.split("/")
-    return f"inputs/{job_id}-{attempt}.{file.rpartition('.')[2]}"
+def is_own_input(key: str) -> bool:
+    """Whether it was kept for one job. Earlier releases named inputs by content, and several jobs may share those."""
+    return key.startswith(f"inputs/{INPUT_PREFIX}")
+
+
+def own_inputs(request: VideoRequest) -> list[str]:
+    """What a job is made from, as far as it was kept for that job alone."""
+    keys = [request.image, None if request.video is None else request.video.key]
+    return [key for key in keys if key is not None and is_own_input(key)]
 
 
 def upload(owner: str, upload_id: str) -> str:
@@ -92,6 +97,11 @@ def references_prefix(character_id: str) -> str:
 def training_file(job_id: str, attempt: int, name: str) -> str:
     """What an attempt tells of its training: `losses.json`, `sample-000100.jpg`."""
     return f"videos/{job_id}/{attempt}/training/{name}"
+
+
+def is_training_file(key: str) -> bool:
+    """Whether an attempt told that of its training."""
+    return key.startswith("videos/") and key.split("/")[3:4] == ["training"]
 
 
 def weights_prefix(model: str, revision: str) -> str:

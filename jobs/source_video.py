@@ -1,9 +1,9 @@
 """The videos that edits and extensions begin at: finished ones of ours, uploads, and files sent along."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobs import s3_keys
 from jobs.errors import RequestError
 from jobs.ids import UPLOAD_PREFIX
 from jobs.images import data_url_bytes
@@ -20,7 +20,8 @@ MAX_VIDEO_BYTES = 64 * 2**20  # read into the function's memory to be checked
 class Source:
     """A video as it is, in pixels and frames. `key` leads to it once `keep` was called.
 
-    `request` and `video_id` are those of the job that made it, if one of ours did."""
+    `request` and `video_id` are those of the job that made it, if one of ours did; else `sha256` tells it from others.
+    """
 
     key: str
     size: Size
@@ -29,6 +30,7 @@ class Source:
     keep: Callable[[], object]
     video_id: str | None = None
     request: VideoRequest | None = None
+    sha256: str | None = None
 
 
 class SourceVideos:
@@ -38,16 +40,16 @@ class SourceVideos:
         self._media = media
 
     def finished(self, job: Job) -> Source:
-        """A completed job's video. Kept apart from the job's own files, which its owner may delete."""
+        """A completed job's video. Copied for each job made from it: its owner may delete the original."""
         outputs = job.outputs
         assert outputs is not None  # it is completed
-        key = s3_keys.input_video_of(outputs.video)
+        key, keep = self._media.copy_of(outputs.video)
         return Source(
             key=key,
             size=Size(width=outputs.width, height=outputs.height),
             num_frames=outputs.num_frames,
             fps=outputs.fps,
-            keep=lambda: self._media.copy(outputs.video, key),
+            keep=keep,
             video_id=job.id,
             request=job.request,
         )
@@ -56,17 +58,19 @@ class SourceVideos:
         """A video by upload id or data URL. Raises RequestError: nothing there, no video, too large."""
         data = self.read(reference, owner=owner)
         movie = read_movie(data, param="video")
+        key, keep = self._media.file(data, *_kind(movie))
         return Source(
-            key=s3_keys.input_file(self._media.digest(data), _kind(movie)[0]),
+            key=key,
             size=Size(width=movie.width, height=movie.height),
             num_frames=movie.num_frames,
             fps=_whole_fps(movie),
-            keep=lambda: self.keep(data, movie),
+            keep=keep,
+            sha256=hashlib.sha256(data).hexdigest(),
         )
 
-    def keep(self, data: bytes, movie: Movie) -> str:
-        """Store a checked video. Returns its key."""
-        return self._media.keep(data, *_kind(movie))
+    def copy_of(self, key: str) -> tuple[str, Callable[[], None]]:
+        """A key for another job's copy of an image or video, and the call that makes it."""
+        return self._media.copy_of(key)
 
     def read(self, reference: str, *, owner: str) -> bytes:
         """The bytes of an upload or a data URL. Raises RequestError."""

@@ -7,7 +7,7 @@ images, TTL on `expires_at`.
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from jobs import aws, clock, items, transitions
+from jobs import aws, clock, items, s3_keys, transitions
 from jobs.errors import FenceLost, JobNotFound, WriteContention
 from jobs.idempotency import Record, digest
 from jobs.ids import is_job_id
@@ -50,11 +50,14 @@ class JobStore:
         unique: bool = True,
         conditions: Sequence[dict[str, Any]] = (),
     ) -> bool:
-        """Write a new job, with its idempotency record and the updates `conditions` in the same transaction.
+        """Write a new job, with its idempotency record, what leads from its input to it, and the updates `conditions`
+        in the same transaction.
 
         Returns False, and writes nothing, if that record is there already and must be `unique`. Raises ConditionFailed
         if one of the updates cannot be made."""
         puts = [put_new(self.table, items.job_to_item(job), now=self._now())]
+        leads = [items.input_item(key, job.id) for key in s3_keys.own_inputs(job.request)]
+        puts += [put_new(self.table, items.marshal(lead), now=None) for lead in leads]
         if idempotency is not None:
             puts.append(put_new(self.table, items.marshal(idempotency), now=self._now() if unique else None))
         return write_new(self.client, puts, conditions, name=job.id)
@@ -162,7 +165,10 @@ class JobStore:
         gone = self.client.delete_item(TableName=self.table, Key=key, ReturnValues="ALL_OLD").get("Attributes")
         if not gone:
             raise JobNotFound(job_id)
-        return items.job_from_item(gone)
+        job = items.job_from_item(gone)
+        for own in map(items.input_key, s3_keys.own_inputs(job.request)):
+            self.client.delete_item(TableName=self.table, Key=items.marshal(own))
+        return job
 
     # The moves. Those of an attempt raise FenceLost once it is no longer the current one.
 
@@ -264,6 +270,16 @@ class JobStore:
         return self._fenced(
             job_id, attempt, lambda job, at: transitions.record_crash(job, attempt, reason=reason, now=at)
         )
+
+    def record_machine_failure(self, job_id: str, attempt: int, *, checkpoint_step: int, reason: str) -> Job:
+        """The machine failed under the job: `queued` again, or `failed` once one machine after the other did."""
+
+        def move(job: Job, at: float) -> Job:
+            return transitions.record_machine_failure(
+                job, attempt, checkpoint_step=checkpoint_step, reason=reason, now=at
+            )
+
+        return self._fenced(job_id, attempt, move)
 
     def redrive(self, job_id: str) -> Job:
         """An operator's second chance for a job that crashed its workers. Raises JobNotFound, NotRedrivable."""

@@ -22,8 +22,8 @@ _OUTCOMES = {State.COMPLETED: "completed", State.FAILED: "failed", State.CANCELL
 
 
 class Tally(BaseModel):
-    """One owner's jobs of one model that ended in a month. `usd` is the slots' time over all attempts; `lost_s` is the
-    part of it that was done in vain, `video_s` the playing time of what came out."""
+    """One owner's jobs of one model that ended in a month; a redriven one ends again. `usd` is the slots' time over all
+    attempts; `lost_s` is the part of it that was done in vain, `video_s` the playing time of what came out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -42,6 +42,7 @@ class Tally(BaseModel):
 
 def counters(job: Job) -> dict[str, int]:
     """What an ended job adds, in whole units: jobs, micro-dollars, milliseconds."""
+    job = _since_redrive(job)
     worked_s = sum(_seconds(attempt) for attempt in job.attempts)
     return {
         _OUTCOMES[job.status]: 1,
@@ -51,6 +52,15 @@ def counters(job: Job) -> dict[str, int]:
         "lost_ms": round(1000 * lost_s(job)),
         "video_ms": round(1000 * job.outputs.seconds) if job.outputs else 0,
     }
+
+
+def _since_redrive(job: Job) -> Job:
+    """The job with those attempts and costs alone that its failure, which was tallied too, did not add already."""
+    if job.redrive is None:
+        return job
+    attempts = tuple(attempt for attempt in job.attempts if attempt.number > job.redrive.after_attempt)
+    cost_usd = (job.cost_usd or 0.0) - (job.redrive.cost_usd or 0.0)
+    return job.model_copy(update={"attempts": attempts, "cost_usd": cost_usd})
 
 
 def lost_s(job: Job) -> float:
@@ -90,7 +100,7 @@ class TallyStore:
 
     def add(self, job: Job) -> bool:
         """Count an ended job; False if that was done before."""
-        once = {**items.tallied_key(job.id), "expires_at": int(self._now() + ONCE_LIFETIME_S)}
+        once = {**items.tallied_key(job.ending_id), "expires_at": int(self._now() + ONCE_LIFETIME_S)}
         put: Any = {
             "TableName": self.table,
             "Item": items.marshal(once),

@@ -6,7 +6,9 @@ A job's record changes here and nowhere else. Losing capacity never counts again
 from typing import Any
 
 from jobs.errors import FenceLost, NotClaimable, NotRedrivable
-from jobs.job import Attempt, AttemptOutcome, Job, JobError, Outputs, Phase
+from jobs.job import Attempt, AttemptOutcome, Job, JobError, Outputs, Phase, Redrive
+from jobs.limits import unreserved
+from jobs.machine_failures import machine_reason, machines_error
 from jobs.states import State, is_terminal
 
 MAX_CRASHES = 3
@@ -240,10 +242,21 @@ def record_crash(job: Job, attempt: int, *, reason: str, now: float) -> Job:
     return back.model_copy(update={"crashes": crashes})
 
 
+def record_machine_failure(job: Job, attempt: int, *, checkpoint_step: int, reason: str, now: float) -> Job:
+    """The machine failed under the job: queued again as by `interrupt`, or failed once one after the other did.
+
+    Raises FenceLost."""
+    why = machine_reason(reason)
+    back = interrupt(job, attempt, checkpoint_step=checkpoint_step, reason=why, now=now)
+    error = machines_error(back) if back.status is State.QUEUED else None
+    return back if error is None else _end(job, now, State.FAILED, "failed", reason, error=error)
+
+
 def redrive(job: Job, *, now: float) -> Job:
     """An operator tries again a job that was given up for its crashes: queued, to start anew as the next attempt.
 
-    Its checkpoints went with its failure, and may have been what crashed it. Raises NotRedrivable."""
+    Its checkpoints went with its failure, and may have been what crashed it; so did what was reserved for it.
+    Raises NotRedrivable."""
     code = job.error.code if job.error is not None else None
     if job.status is not State.FAILED or code != WORKER_CRASHED:
         raise NotRedrivable(job.id, job.status, code)
@@ -255,6 +268,8 @@ def redrive(job: Job, *, now: float) -> Job:
         sent_at=None,
         completed_at=None,
         crashes=0,
+        redrive=Redrive(at=now, after_attempt=job.attempt, cost_usd=job.cost_usd),
+        charge=None if job.charge is None else unreserved(job.charge, now=now),
         error=None,
         step=0,
         checkpoint_step=0,

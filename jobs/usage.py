@@ -1,7 +1,7 @@
 """The account of each key, in the one table: what is reserved, what was spent, how many jobs there are.
 
 A limit is a condition of the very transaction that writes the job: two requests at once cannot both take the last
-place. A job is settled once, however often its end is told."""
+place. A job's end is settled once, however often it is told."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -120,16 +120,16 @@ class UsageStore:
 
     def settle(self, job: Job) -> bool:
         """Book an ended job's actual cost in place of what was reserved. False if that was done before."""
-        return False if job.charge is None else self._book(job.id, job.charge, actual_musd(job))
+        return False if job.charge is None else self._book(job.id, job.ending_id, job.charge, actual_musd(job))
 
     def settle_gone(self, open_charge: OpenCharge) -> bool:
         """The same for a job whose record is gone: nobody can tell what was worked on it, so it is on the house."""
-        return self._book(open_charge.job_id, open_charge.charge, 0)
+        return self._book(open_charge.job_id, open_charge.job_id, open_charge.charge, 0)
 
-    def _book(self, job_id: str, charge: Charge, actual: int) -> bool:
+    def _book(self, job_id: str, ending_id: str, charge: Charge, actual: int) -> bool:
         amounts = {"committed_musd": actual - charge.reserved_musd, "spent_musd": actual, "ended_jobs": 1}
         writes: list[dict[str, Any]] = [
-            {"Put": self._settled_once(job_id, actual)},
+            {"Put": self._settled_once(ending_id, actual)},
             {"Update": self._add(charge.key_id, f"MONTH#{charge.month}", amounts)},
             {"Delete": closing(self.table, job_id)},
         ]
@@ -150,8 +150,8 @@ class UsageStore:
             jobs_today=self._read(key_id, f"DAY#{day_of(now)}").get("jobs", 0),
         )
 
-    def _settled_once(self, job_id: str, actual: int) -> dict[str, Any]:
-        keys = items.settlement_key(job_id)
+    def _settled_once(self, ending_id: str, actual: int) -> dict[str, Any]:
+        keys = items.settlement_key(ending_id)
         item = {**keys, "cost_musd": actual, "expires_at": int(self.now() + SETTLED_LIFETIME_S)}
         return {
             "TableName": self.table,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from jobs import aws, items, s3_keys
 from jobs.casting import Casting
 from jobs.character import CharacterBody
+from jobs.drop.entries import FileError
 from jobs.drop.receipt import ReceiptError
 from jobs.errors import CharacterNotFound, RequestError
 from jobs.job import DEFAULT_OWNER, Source
@@ -175,14 +176,22 @@ def _receipt_key(folder: str) -> str:
 
 def _settings(data: bytes) -> dict[str, Any]:
     """What `character.yaml` says. Raises RequestError."""
-    import yaml
+    from jobs.drop.parse import decode  # with yaml, which only a folder that has settings pays for
+    from jobs.drop.yaml_files import load_items
 
     try:
-        values = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RequestError(f"{SETTINGS_FILE} is not YAML.", param=SETTINGS_FILE, code="invalid_yaml") from error
+        found = load_items(decode(data))
+    except FileError as unreadable:
+        raise _bad_settings(unreadable.error) from unreadable
+    values = found[0][1] if len(found) == 1 else None
+    if isinstance(values, RequestError) and values.code == "invalid_yaml":
+        raise _bad_settings(values)
     allowed = {"name", "model", "trigger", "training"}
     if not isinstance(values, dict) or not set(values) <= allowed:
         message = f"{SETTINGS_FILE} has the fields {', '.join(sorted(allowed))}."
         raise RequestError(message, param=SETTINGS_FILE, code="unknown_parameter")
     return values
+
+
+def _bad_settings(why: RequestError) -> RequestError:
+    return RequestError(f"{SETTINGS_FILE}: {why.message}", param=SETTINGS_FILE, code=why.code)

@@ -51,6 +51,12 @@ class Receipt(_Record):
     source: ReceiptSource
     entries: tuple[Accepted | Rejected, ...]
 
+    def job_at(self, line: int, nth: int) -> str | None:
+        """The job of the `nth` request (from 1) that begins on a line, if there is one and it was accepted."""
+        on_line = [entry for entry in self.entries if entry.line == line]
+        entry = on_line[nth - 1] if nth <= len(on_line) else None
+        return entry.job_id if isinstance(entry, Accepted) else None
+
 
 def rejected(line: int, error: RequestError) -> Rejected:
     """The entry of a prompt that was refused."""

@@ -1,6 +1,7 @@
 """What a drop gets back: videos, thumbnails and results beside the receipt."""
 
 from jobs import aws, s3_keys
+from jobs.drop.receipt import Receipt
 from jobs.job import Job
 from jobs.view import video_view
 
@@ -8,11 +9,14 @@ from jobs.view import video_view
 def deliver(job: Job) -> list[str]:
     """Copy an ended job's video and thumbnail below `outbox/` and write its result file. Returns the keys written.
 
-    Safe to repeat: the same job writes the same keys. A job of another door is none of ours: nothing is written."""
+    Safe to repeat: the same job writes the same keys. Nothing is written for a job of another door, and for one whose
+    file was dropped again, changed, if a later job makes what belongs in its place."""
     source = job.source
     if job.training is not None:
         return _deliver_character(job)
     if source.bucket is None or source.key is None or source.line is None:
+        return []
+    if _is_superseded(job.id, _receipt(source.bucket, source.key), source.line, source.nth):
         return []
     written: list[str] = []
     if job.outputs is not None:
@@ -32,6 +36,27 @@ def deliver(job: Job) -> list[str]:
     body = video_view(job).model_dump_json(indent=2).encode()
     aws.s3().put_object(Bucket=source.bucket, Key=result, Body=body, ContentType="application/json")
     return [*written, result]
+
+
+def _is_superseded(job_id: str, receipt: Receipt | None, line: int, nth: int) -> bool:
+    """Whether the receipt names a later job (ids sort by time) in this one's place. It may name an earlier one: it is
+    written when all jobs of a file are there, and the first of them may have ended by then."""
+    there = None if receipt is None else receipt.job_at(line, nth)
+    return there is not None and there > job_id
+
+
+def _receipt(bucket: str, inbox_key: str) -> Receipt | None:
+    """The file's receipt, unless it is not there yet, or was taken away."""
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = aws.s3().get_object(Bucket=bucket, Key=s3_keys.receipt(inbox_key))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+    with answer["Body"] as body:
+        return Receipt.model_validate_json(body.read(), extra="ignore")
 
 
 def _deliver_character(job: Job) -> list[str]:

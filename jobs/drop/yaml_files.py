@@ -60,7 +60,9 @@ def _mapping(loader: Any, node: yaml.Node) -> dict[str, object] | RequestError:
         value = loader.construct_document(node)
     except (yaml.YAMLError, ValueError) as error:  # a key that is a list, a date that is none
         reason = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
-        return RequestError(f"Not a request: {reason}.", code="invalid_yaml")
+        return RequestError(f"Cannot be read: {reason}.", code="invalid_yaml")
+    except (LookupError, AttributeError, OverflowError):  # PyYAML's, for a tag that its text does not fit: `!!int ""`
+        return RequestError("Cannot be read: a value is not of the kind that its tag says.", code="invalid_yaml")
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         return RequestError("A request is a mapping with fields such as 'prompt'.", code="invalid_type")
     return value

@@ -11,7 +11,7 @@ from jobs.errors import CharacterNotFound, JobNotFound, RequestError, WebhookNot
 from jobs.keys import KeyNotFound
 from jobs.limits import LimitReached
 from lambdas.api.auth import caller, forget_caller
-from lambdas.api.http import ApiError, error_answer, limit_answer, request_error_answer
+from lambdas.api.http import NO_RETRY, ApiError, error_answer, limit_answer, request_error_answer, retry_would_adopt
 from lambdas.api.routing import add_routes, methods_of
 from lambdas.api.trail import keep
 
@@ -46,11 +46,13 @@ def _on_key_not_found(_error: KeyNotFound) -> Response[str]:
 
 
 def _on_limit(error: LimitReached) -> Response[str]:
-    return limit_answer(error)
+    return limit_answer(error, app.current_event)
 
 
 def _on_contention(_error: WriteContention) -> Response[str]:
-    return error_answer(429, "Too many changes of this video at once; try again.", code="busy", kind="rate_limit_error")
+    message = "Too many changes of this video at once; try again."
+    headers = NO_RETRY if retry_would_adopt(app.current_event) else None
+    return error_answer(429, message, code="busy", kind="rate_limit_error", headers=headers)
 
 
 def _on_unknown_route(_error: NotFoundError) -> Response[str]:

@@ -17,6 +17,8 @@ from jobs.parsing import check_depth, request_error
 
 JSON = "application/json"
 RETRY_WORTHWHILE_S = 60
+NO_RETRY = {"x-should-retry": "false"}  # which the openai SDK obeys
+_MAKING = ("/v1/videos", "/remix", "/edits", "/extensions", "/characters")  # ends of paths whose calls take a key
 HttpEvent = APIGatewayProxyEventV2
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -60,13 +62,14 @@ def error_answer(
     return answer(body, status=status, headers=headers)
 
 
-def limit_answer(error: LimitReached) -> Response[str]:
+def limit_answer(error: LimitReached, event: HttpEvent) -> Response[str]:
     """429 with when to come again; 402 for a budget, which the SDK does not retry in vain."""
     if error.retry_after_s is None:
         return error_answer(402, error.message, code="insufficient_quota", kind="insufficient_quota")
     headers = {"retry-after": str(error.retry_after_s)}
-    if error.retry_after_s > RETRY_WORTHWHILE_S:
-        headers["x-should-retry"] = "false"  # the openai SDK's retries come within seconds
+    # The openai SDK's retries come within seconds.
+    if error.retry_after_s > RETRY_WORTHWHILE_S or retry_would_adopt(event):
+        headers |= NO_RETRY
     return error_answer(429, error.message, code=f"{error.limit}_reached", kind="rate_limit_error", headers=headers)
 
 
@@ -115,6 +118,13 @@ def idempotency_key(event: HttpEvent) -> str | None:
 def is_retry(event: HttpEvent) -> bool:
     """Whether the openai SDK says that it repeats a request."""
     return event.headers.get("x-stainless-retry-count", "0") not in {"", "0"}
+
+
+def retry_would_adopt(event: HttpEvent) -> bool:
+    """Whether the openai SDK's retry of this refused call could be answered with what another one made: without a key,
+    two calls that say the same are told apart by nothing. A retry itself may be of a call that was accepted."""
+    is_making = event.http_method == "POST" and event.path.endswith(_MAKING)
+    return is_making and idempotency_key(event) is None and not is_retry(event)
 
 
 def _bytes(event: HttpEvent) -> bytes:

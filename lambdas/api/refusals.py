@@ -76,6 +76,7 @@ REFUSALS = {
     "scheduler_not_supported": "The model has no such scheduler.",
     "server_error": "The server had an error.",
     "size_differs": "An extension has the size of its video.",
+    "source_not_found": "The file that the video would be made from is not there any more.",
     "too_few_images": "There are fewer images than a character is learned from.",
     "too_many_images": "There are more images than a character is learned from.",
     "too_many_webhooks": "There are as many webhooks as there may be.",

@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 
 from jobs import aws, clock
-from jobs.assets import delete_assets
+from jobs.assets import delete_assets, delete_inputs
 from jobs.errors import RequestError
 from jobs.eta import eta_seconds, poll_after_ms
 from jobs.job import Job, Source
@@ -115,6 +115,7 @@ def delete(event: HttpEvent, video_id: str) -> Response[str]:
         # The stream tells of it, too; here it is settled while what was worked on it is still known.
         services.usage().settle(job.model_copy(update={"status": State.CANCELLED}))
     delete_assets(services.media_bucket(), job.id)
+    delete_inputs(services.media_bucket(), job)
     return answer({"id": job.id, "deleted": True, "object": "video.deleted"})
 
 

@@ -1,6 +1,6 @@
 """One chunk of each of the bucket's prefixes: what nobody needs any more is deleted, and counted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from aws_lambda_powertools import Logger
 
@@ -10,7 +10,7 @@ from jobs.orphans import Found, Kind, job_of, orphans
 from jobs.settings import settings
 
 CHUNK = 300  # objects of a prefix that one run looks at
-KINDS: tuple[Kind, ...] = ("checkpoints", "videos", "uploads")
+KINDS: tuple[Kind, ...] = ("checkpoints", "videos", "inputs", "uploads")
 _BATCH = 100  # of one BatchGetItem
 logger = Logger(child=True)
 
@@ -38,18 +38,32 @@ def _chunk(kind: Kind, after: str) -> list[Found]:
 
 
 def _jobs(kind: Kind, found: Sequence[Found]) -> dict[str, Job]:
+    """The jobs that there are, by the keys of their files."""
+    ids = _job_ids(kind, [one.key for one in found])
+    records = _records(items.job_key(job_id) for job_id in sorted(set(ids.values())))
+    jobs = {job.id: job for job in map(items.job_from_item, records)}
+    return {key: jobs[job_id] for key, job_id in ids.items() if job_id in jobs}
+
+
+def _job_ids(kind: Kind, keys: Sequence[str]) -> dict[str, str]:
+    """Whose files they are, by key."""
     if kind == "uploads":
         return {}
-    ids = sorted({job_of(one.key) for one in found})
-    table, jobs = settings().table, dict[str, Job]()
-    for start in range(0, len(ids), _BATCH):
-        keys = [items.marshal(items.job_key(one)) for one in ids[start : start + _BATCH]]
-        request = {table: {"Keys": keys, "ConsistentRead": True}}
+    if kind == "inputs":
+        records = map(items.unmarshal, _records(items.input_key(key) for key in keys))
+        return {record["key"]: record["job_id"] for record in records}
+    return {key: job_of(key) for key in keys}
+
+
+def _records(wanted: Iterable[dict[str, str]]) -> Iterator[items.Item]:
+    """The items of these keys, as far as there are any."""
+    table, keys = settings().table, [items.marshal(key) for key in wanted]
+    for start in range(0, len(keys), _BATCH):
+        request = {table: {"Keys": keys[start : start + _BATCH], "ConsistentRead": True}}
         while request:
             answer = aws.dynamodb().batch_get_item(RequestItems=request)  # type: ignore[arg-type]
-            jobs |= {job.id: job for job in map(items.job_from_item, answer["Responses"].get(table, []))}
+            yield from answer["Responses"].get(table, [])
             request = answer.get("UnprocessedKeys", {})  # type: ignore[assignment]
-    return jobs
 
 
 def _delete(kind: Kind, keys: Sequence[str]) -> None:

@@ -74,6 +74,21 @@ def test_given_a_key_that_may_not_or_cannot_pay_then_the_sdk_does_not_repeat_it(
     assert (busy.value.code, "may have 1 at once" in busy.value.message) == ("max_concurrent_jobs_reached", True)
 
 
+def test_given_identical_calls_beyond_the_limit_then_as_many_videos_as_the_sdk_says_were_accepted(
+    studio: Studio,
+) -> None:
+    """It repeats what it may: a refused call must not be answered with the video that another one made."""
+    client = limited(studio, Scope.SUBMIT, max_concurrent_jobs=2).with_options(max_retries=2)
+    accepted, refused = [], 0
+    for _ in range(4):
+        try:
+            accepted.append(client.videos.create(**GOOD).id)
+        except openai.RateLimitError:
+            refused += 1
+
+    assert (len(set(accepted)), len(accepted), refused) == (2, 2, 2)
+
+
 def test_given_a_key_used_for_another_request_then_it_is_not_repeated(client: openai.OpenAI) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     first = client.videos.create(**GOOD, extra_headers=headers)

@@ -38,6 +38,10 @@ A, B = {"prompt": "a"}, {"prompt": "b"}
         ),
         ("p.yaml", "prompt: a\n", [(1, A)]),
         ("p.yml", "# two\n- prompt: a\n\n-\n  prompt: b\n- 3\n", [(2, A), (5, B), (6, "invalid_type")]),
+        *(
+            ("p.yaml", f"- prompt: a\n- seed: {value}\n", [(1, A), (2, "invalid_yaml")])
+            for value in ("2024-13-45", '!!int ""', "!!bool x", "!!timestamp x", "1:" * 200 + "1.0")
+        ),
         ("p.csv", "prompt,seed\na,\n\nb,7\n", [(2, A), (4, {"prompt": "b", "seed": "7"})]),
         (
             "p.csv",

@@ -4,6 +4,8 @@ import pytest
 
 from jobs import transitions
 from jobs.eta import eta_seconds, poll_after_ms
+from jobs.job import JobError
+from jobs.states import State
 from jobs.sweeping import Policy, expiry_error, lost, to_resend
 from tests.unit.jobs.made import T0, queued, request
 
@@ -35,6 +37,21 @@ def test_given_a_deadline_or_a_day_in_the_queue_then_the_job_is_given_up_with_th
     assert passed is not None
     assert waited is not None
     assert (passed.code, waited.code) == ("deadline_exceeded", "capacity_timeout")
+
+
+def test_given_a_dead_letter_of_long_ago_when_redriven_then_it_has_waited_since_then_only() -> None:
+    """Else the next sweep would give it up, and its letter, with which it could be tried again, would be gone."""
+    died = JobError(code=transitions.WORKER_CRASHED, message="The worker crashed 3 times.")
+    redriven_at = T0 + 10 * POLICY.max_wait_s
+    again = transitions.redrive(queued(status=State.FAILED, error=died, attempt=3), now=redriven_at)
+    taken = transitions.claim(again, instance_id="i", slot="0", lease_s=60, now=redriven_at + 600)
+    interrupted = transitions.interrupt(taken, 4, checkpoint_step=0, reason="spot", now=redriven_at + 660)
+
+    for waiting in (again, interrupted):
+        late = expiry_error(waiting, POLICY, now=redriven_at + POLICY.max_wait_s)
+        assert expiry_error(waiting, POLICY, now=redriven_at + POLICY.max_wait_s - 1) is None
+        assert late is not None
+        assert late.code == "capacity_timeout"
 
 
 def test_given_running_jobs_then_only_those_with_a_dead_lease_are_lost() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs import transitions
+from jobs import machine_failures, transitions
 from jobs.errors import FenceLost, NotClaimable
 from jobs.job import Job, JobError
 from jobs.states import MOVES, State, is_terminal
@@ -32,6 +32,50 @@ def test_given_crashes_among_interruptions_then_only_crashes_count() -> None:
         job = transitions.record_crash(running(job), number + 1, reason="OOM", now=T0)
 
     assert (job.status, job.crashes) == (State.QUEUED, 2)
+
+
+def on_failing_machines(job: Job, *instances: str) -> Job:
+    for instance in instances:
+        job = transitions.claim(job, instance_id=instance, slot="0", lease_s=60, usd_per_hour=3600.0, now=T0)
+        job = transitions.record_machine_failure(job, job.attempt, checkpoint_step=2, reason="disk: full", now=T0 + 1)
+    return job
+
+
+def test_given_machines_that_fail_one_after_the_other_then_the_third_is_the_last_and_the_job_says_why() -> None:
+    twice = on_failing_machines(queued(), *["i-1"] * 16, "i-2")
+    assert (twice.status, twice.crashes, twice.checkpoint_step) == (State.QUEUED, 0, 2)
+
+    done = on_failing_machines(twice, "i-3")
+
+    assert done.status is State.FAILED
+    assert done.error is not None
+    assert done.error.code == "machine_failed"
+    assert done.error.message.endswith("18 times in a row, on 3 instances; the last time: disk: full")
+    assert (done.attempts[-1].outcome, done.cost_usd) == ("failed", 18.0)
+
+
+def test_given_one_machine_that_fails_a_job_for_ever_then_that_ends_within_what_its_record_keeps() -> None:
+    most = machine_failures.MAX_IN_A_ROW
+    assert most < transitions.MAX_ATTEMPTS_KEPT
+    before = on_failing_machines(queued(), *["i-1"] * (most - 1))
+    assert before.status is State.QUEUED
+
+    assert on_failing_machines(before, "i-1").status is State.FAILED
+
+
+def test_given_another_end_between_failures_of_machines_then_the_row_begins_anew() -> None:
+    twice = on_failing_machines(queued(), "i-1", "i-2")
+    spot = transitions.interrupt(running(twice), 3, checkpoint_step=3, reason="spot", now=T0)
+
+    assert on_failing_machines(spot, "i-3", "i-4").status is State.QUEUED
+
+
+def test_given_a_job_to_be_cancelled_when_its_machine_fails_then_it_is_cancelled() -> None:
+    asked = transitions.cancel(running(on_failing_machines(queued(), "i-1", "i-2")), now=T0)
+
+    ended = transitions.record_machine_failure(asked, 3, checkpoint_step=0, reason="disk: full", now=T0)
+
+    assert ended.status is State.CANCELLED
 
 
 def test_given_a_job_that_moved_on_since_it_was_seen_then_it_is_not_claimed() -> None:

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.job import Attempt
+from jobs.job import Attempt, Job
 from jobs.meters import MeterStore
 from jobs.planner import Meter, Sighting, advance_meter
 from jobs.report import report
 from jobs.states import State
 from jobs.tally import Tally, TallyStore, lost_s
+from jobs.transitions import claim, complete, record_crash, redrive
 from tests.unit.jobs.cloud import TABLE, Cloud
 from tests.unit.jobs.made import outputs, queued
 
@@ -101,6 +102,32 @@ def test_given_an_ended_job_that_is_told_twice_then_it_is_tallied_once(cloud: Cl
     (tally,) = store.month("2026-11")
     assert (tally.owner, tally.model, tally.completed, tally.failed) == ("acme", "wan-mini", 1, 1)
     assert (tally.usd, tally.load_s, tally.video_s) == (0.3, 12.0, 2.062)
+
+
+def test_given_a_failed_job_when_redriven_then_its_second_end_adds_what_came_since_and_that_once(cloud: Cloud) -> None:
+    job, told = queued(owner="acme"), []
+    for number in (1, 2, 3):
+        job = claimed(job, at=BEGAN + 1000 * number)
+        job = record_crash(job, number, reason="signal 9", now=BEGAN + 1000 * number + 100)
+    failed = job
+    again = claimed(redrive(failed, now=BEGAN + 9000), at=BEGAN + 9000)
+    made, took = outputs(again, 4), {"load": 12.0}
+    done = complete(again, 4, outputs=made, seconds_by_phase=took, cost_usd=0.5, now=BEGAN + 9200)
+    store = TallyStore(TABLE)
+
+    for ended in (failed, failed, done, done, failed):
+        told.append(store.add(ended))
+
+    assert told == [True, False, True, False, False]
+    (tally,) = store.month("2026-11")
+    assert (tally.completed, tally.failed) == (1, 1)
+    assert (tally.worked_s, tally.lost_s, tally.load_s) == (500.0, 300.0, 12.0)
+    assert tally.usd == pytest.approx(done.cost_usd)
+    assert failed.cost_usd == pytest.approx(0.3)
+
+
+def claimed(job: Job, *, at: float) -> Job:
+    return claim(job, instance_id="i", slot="0", lease_s=3600, usd_per_hour=3.6, now=at)
 
 
 def test_given_a_month_then_its_lines_add_up_to_what_the_instances_cost() -> None:

@@ -10,8 +10,13 @@ import pytest
 from PIL import Image
 
 from jobs import s3_keys
+from jobs.character import Character
 from jobs.character_store import CharacterStore
+from jobs.ids import new_character_id
 from jobs.job import Job
+from jobs.limits import Limits
+from jobs.loras import LoraShelf
+from jobs.training import TrainingReference
 from lambdas import services
 from tests.unit.jobs.cloud import Cloud, fake_cloud
 from tests.unit.jobs.made import outputs
@@ -100,6 +105,32 @@ def test_given_five_pictures_then_the_character_is_queued_and_its_training_is_a_
     assert job.estimate is not None
     sample_alone = api("POST", "/v1/videos/estimate", json_body={**GOOD, "num_frames": 17, "seconds": None}).body
     assert job.estimate.seconds > 10 * sample_alone["compute_seconds"]
+
+
+def test_given_more_records_than_one_page_of_the_table_holds_then_lists_and_mentions_find_all(
+    api: Api, cloud: Cloud
+) -> None:
+    """DynamoDB ends a page at 1 MB; sixty captions and a description make a record a fiftieth of that."""
+    reference = TrainingReference(key="characters/x", sha256="0" * 64, caption="à" * 800)
+    first = Character(
+        id=new_character_id(),
+        owner="many",
+        name="First",
+        trigger="zxfirst",
+        model="wan-mini",
+        created_at=1,
+        updated_at=1,
+    )
+    services.characters().create(first)
+    for at in range(25):
+        long = {"id": new_character_id(), "name": f"n{at}", "references": (reference,) * 60}
+        services.characters().create(first.model_copy(update=long))
+
+    page = services.characters().list("many", after=None, limit=25, order="desc")
+    found = LoraShelf("media", services.characters(), services.store()).named("First", owner="many")
+
+    assert (len(page.characters), page.has_more) == (25, True)
+    assert found == first
 
 
 def test_given_a_zip_then_its_pictures_and_captions_are_taken_in_the_order_of_names(api: Api, cloud: Cloud) -> None:
@@ -244,6 +275,17 @@ def test_given_a_training_that_cannot_be_then_it_is_refused_before_pictures_are_
 
     assert refused == (400, "training.clip_frames", "invalid_value")
     assert cloud.messages() == []
+
+
+def test_given_a_limit_when_it_is_reached_midway_through_the_pictures_then_none_of_them_is_kept(cloud: Cloud) -> None:
+    key = services.keys().create(owner="drafting", name="tests", limits=Limits(max_concurrent_jobs=3))
+    api = Api(key)
+
+    refused = api("POST", PATH, json_body={"name": "Lobo", "description": "a grey wolf", "num_images": 7})
+
+    assert error_of(refused) == (429, None, "max_concurrent_jobs_reached")
+    assert api("GET", "/v1/videos").body["data"] == []
+    assert api("GET", PATH).body["data"] == []
 
 
 def test_given_a_description_then_pictures_are_generated_reviewed_and_then_learned(api: Api, cloud: Cloud) -> None:

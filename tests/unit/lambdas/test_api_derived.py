@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from av.video.stream import VideoStream
+from PIL import Image
 
 from jobs.job import Job
 from lambdas import services
@@ -48,7 +49,7 @@ def complete(cloud: Cloud, video_id: str, *, made: dict[str, Any] | None = None)
     return store.complete(job.id, 1, outputs=files, seconds_by_phase={"denoise": 2.0}, cost_usd=0.01)
 
 
-def error_of(answer: Answer) -> tuple[int, str, str]:
+def error_of(answer: Answer) -> tuple[int, str | None, str]:
     error = answer.body["error"]
     return answer.status, error["param"], error["code"]
 
@@ -101,16 +102,48 @@ def test_given_a_remix_of_shots_then_the_shots_stay_and_the_scene_changes(api: A
     assert [(shot["prompt"], shot["num_frames"]) for shot in remix["shots"]] == [("from left", 33), ("from above", 17)]
 
 
-def test_given_a_remix_of_an_image_to_video_then_the_image_stays(api: Api, cloud: Cloud) -> None:
+def test_given_a_remix_of_an_image_to_video_when_the_source_is_deleted_then_it_still_has_the_image(
+    api: Api, cloud: Cloud
+) -> None:
     png = io.BytesIO()
-    from PIL import Image
-
     Image.new("RGB", (128, 128)).save(png, "PNG")
     source = finished(api, cloud, model="wan-mini-i2v", image=data_url(png.getvalue()))
 
     remix = api("POST", f"/v1/videos/{source.id}/remix", json_body={"prompt": "it falls"}).body
 
-    assert services.store().get(remix["id"]).request.image == source.request.image
+    api("DELETE", f"/v1/videos/{source.id}")
+    key = services.store().get(remix["id"]).request.image
+    assert key is not None
+    assert cloud.read(key) == png.getvalue()
+    assert source.request.image not in cloud.object_keys("inputs/")
+
+
+def test_given_a_remix_of_an_extension_when_the_extension_is_deleted_then_it_still_has_the_video(
+    api: Api, cloud: Cloud
+) -> None:
+    body = {"prompt": "it stops", "seconds": "1", "video": {"id": finished(api, cloud).id}}
+    extension = complete(cloud, api("POST", "/v1/videos/extensions", json_body=body).body["id"])
+    remix = api("POST", f"/v1/videos/{extension.id}/remix", json_body={"prompt": "it turns"}).body
+
+    api("DELETE", f"/v1/videos/{extension.id}")
+
+    video = services.store().get(remix["id"]).request.video
+    assert video is not None
+    assert cloud.read(video.key) == b"the video"
+    assert extension.request.video is not None
+    assert extension.request.video.key not in cloud.object_keys("inputs/")
+
+
+def test_given_a_source_whose_image_is_gone_when_remixed_then_a_400_says_so(api: Api, cloud: Cloud) -> None:
+    png = io.BytesIO()
+    Image.new("RGB", (128, 128)).save(png, "PNG")
+    source = finished(api, cloud, model="wan-mini-i2v", image=data_url(png.getvalue()))
+    assert source.request.image is not None
+    cloud.s3.delete_object(Bucket=BUCKET, Key=source.request.image)
+
+    answer = api("POST", f"/v1/videos/{source.id}/remix", json_body={"prompt": "it falls"})
+
+    assert error_of(answer) == (400, None, "source_not_found")
 
 
 def test_given_a_video_when_extended_then_its_sibling_goes_on_and_the_length_is_the_whole(
@@ -288,6 +321,21 @@ def test_given_one_key_for_two_sources_then_the_second_is_a_conflict(api: Api, c
     answers = [
         api("POST", f"/v1/videos/{source.id}/remix", json_body={"prompt": "x"}, headers=headers)
         for source in (sources[0], sources[0], sources[1])
+    ]
+
+    assert [answer.status for answer in answers] == [200, 200, 422]
+    assert answers[0].body["id"] == answers[1].body["id"]
+
+
+def test_given_one_key_for_a_video_sent_along_then_again_is_the_same_and_another_video_is_a_conflict(
+    api: Api, cloud: Cloud
+) -> None:
+    sent = [movie(), movie(), movie(frames=17)]
+    headers = {"idempotency-key": "sent along"}
+
+    answers = [
+        api("POST", "/v1/videos/edits", json_body={"prompt": "x", "video": data_url(video)}, headers=headers)
+        for video in sent
     ]
 
     assert [answer.status for answer in answers] == [200, 200, 422]

@@ -37,14 +37,23 @@ def other_api(cloud: Cloud) -> Api:
     return Api(services.keys().create(owner="other", name="tests"))
 
 
-def picture(kind: str = "PNG", *, size: tuple[int, int] = (128, 128), orientation: int | None = None) -> bytes:
+def picture(
+    kind: str = "PNG",
+    *,
+    size: tuple[int, int] = (128, 128),
+    orientation: int | None = None,
+    tags: dict[int, int] | None = None,
+    exif: bytes | None = None,
+) -> bytes:
     file = io.BytesIO()
     image = Image.new("RGB", size, "blue")
     image.paste("red", (0, 0, size[0] // 2, size[1]))  # the left half
-    exif = Image.Exif()
+    written = Image.Exif()
     if orientation is not None:
-        exif[0x0112] = orientation
-    image.save(file, kind, exif=exif)
+        written[0x0112] = orientation
+    for tag, value in (tags or {}).items():
+        written[tag] = value
+    image.save(file, kind, exif=written if exif is None else exif)
     return file.getvalue()
 
 
@@ -103,6 +112,35 @@ def test_given_a_turned_photo_then_it_is_kept_upright(
     assert kept.size == ((64, 128) if turned else (128, 64))
     red, _, blue = kept.convert("RGB").getpixel(red_at)  # type: ignore[misc]
     assert red > 200 > 50 > blue
+
+
+@pytest.mark.parametrize("tag", [0x011A, 0x0100, 0x0128])  # XResolution, ImageWidth, ResolutionUnit
+def test_given_a_turned_photo_with_a_number_written_as_text_then_it_is_kept_upright(
+    api: Api, cloud: Cloud, tag: int
+) -> None:
+    photo = mistyped(picture("JPEG", size=(128, 64), orientation=6, tags={tag: 72}), tag)
+
+    body = {**I2V, "image": "data:image/jpeg;base64," + base64.b64encode(photo).decode()}
+    kept = image_of(api("POST", "/v1/videos", json_body=body), cloud)
+
+    assert kept.size == (64, 128)
+    assert not kept.getexif()
+
+
+def test_given_exif_that_is_none_then_the_picture_is_kept_as_it_stands_and_without_it(api: Api, cloud: Cloud) -> None:
+    photo = picture("PNG", size=(128, 64), exif=b"Exif\0\0neither MM nor II")
+
+    body = {**I2V, "image": "data:image/png;base64," + base64.b64encode(photo).decode()}
+    kept = image_of(api("POST", "/v1/videos", json_body=body), cloud)
+
+    assert (kept.size, "exif" in kept.info) == ((128, 64), False)
+
+
+def mistyped(photo: bytes, tag: int) -> bytes:
+    """The photo with this tag of its EXIF data said to be ASCII."""
+    entry = photo.index(tag.to_bytes(2, "big"), photo.index(b"MM\0*"))
+    ascii_type = (2).to_bytes(2, "big")
+    return photo[: entry + 2] + ascii_type + photo[entry + 4 :]
 
 
 class Web(Gate):

@@ -15,7 +15,7 @@ from lambdas import services
 from lambdas.api import openapi
 from lambdas.api.handler import app, handler
 from tests.unit.jobs.cloud import BUCKET, Cloud
-from tests.unit.jobs.made import outputs
+from tests.unit.jobs.made import outputs, queued, request
 from tests.unit.lambdas.conftest import Answer, Api, Context
 
 GOOD: dict[str, Any] = {"model": "wan-mini", "prompt": "a red circle", "seconds": "2"}
@@ -192,6 +192,34 @@ def test_given_a_completed_video_when_deleted_then_record_and_files_are_gone(api
     assert api("GET", f"/v1/videos/{job.id}").status == 404
     assert not [key for key in cloud.object_keys() if job.id in key]
     assert [key for key in cloud.object_keys() if other.id in key]
+
+
+def test_given_two_videos_from_one_image_when_one_is_deleted_then_its_image_goes_and_the_others_stays(
+    api: Api, cloud: Cloud
+) -> None:
+    url = "data:image/png;base64," + base64.b64encode(png()).decode()
+    gone, stays = (created(api, model="wan-mini-i2v", image=url)["id"] for _ in range(2))
+    kept = services.store().get(stays).request.image
+
+    api("DELETE", f"/v1/videos/{gone}")
+
+    assert cloud.object_keys("inputs/") == [kept]
+    api("DELETE", f"/v1/videos/{stays}")
+    assert cloud.object_keys("inputs/") == []
+    assert not [item for item in cloud.dynamodb.scan(TableName="studio")["Items"] if item["sk"]["S"] == "INPUT"]
+
+
+def test_given_a_video_of_before_when_deleted_then_its_image_stays_for_those_that_may_share_it(
+    api: Api, cloud: Cloud
+) -> None:
+    shared = "inputs/" + "0" * 64 + ".png"
+    cloud.put(shared, png())
+    job = queued(request=request(image=shared))
+    services.store().create(job)
+
+    assert api("DELETE", f"/v1/videos/{job.id}").status == 200
+
+    assert cloud.object_keys("inputs/") == [shared]
 
 
 def test_given_a_cancel_then_again_is_the_same_and_a_finished_video_refuses(api: Api, cloud: Cloud) -> None:

@@ -71,6 +71,11 @@ def test_given_a_folder_when_it_is_quiet_then_one_character_and_a_change_is_its_
         ({"a_exe": b"x"}, "unknown_file"),
         ({"character_yaml": b"steps: 3"}, "unknown_parameter"),
         ({"character_yaml": b"model: [", "a_png": picture(1)}, "invalid_yaml"),
+        ({"character_yaml": b"trigger: 2024-13-45"}, "invalid_yaml"),
+        ({"character_yaml": b'trigger: !!int ""'}, "invalid_yaml"),
+        ({"character_yaml": b"training: " + b"[" * 5_000}, "invalid_yaml"),
+        ({"character_yaml": b"- name: a\n- name: b\n"}, "unknown_parameter"),
+        ({"character_yaml": b"a text"}, "unknown_parameter"),
     ],
 )
 def test_given_a_folder_that_nothing_can_be_learned_from_then_its_receipt_says_why_once(

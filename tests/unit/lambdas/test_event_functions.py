@@ -147,6 +147,42 @@ def test_given_ended_drops_then_their_results_lie_beside_the_receipt(cloud: Clou
     assert json.loads(cloud.read("outbox/x/a.json.9.json"))["status"] == "cancelled"
 
 
+def drop(cloud: Cloud, context: Any, text: str) -> Job:
+    """`inbox/cena.jsonl`, whose second line says `text`; returns that line's job."""
+    drop_folder(cloud.put("inbox/cena.jsonl", f'{{"prompt": "a"}}\n{{"prompt": "{text}"}}\n'.encode()), context)
+    entries = json.loads(cloud.read("outbox/cena.jsonl.receipt.json"))["entries"]
+    return services.store().get(entries[1]["job_id"])
+
+
+def deliver_cancelled(job: Job, context: Any) -> list[str]:
+    services.store().cancel(job.id, owner=job.owner)
+    written: list[str] = outbox({"detail": {"job": {"id": job.id}}}, context)["written"]
+    return written
+
+
+def test_given_a_file_dropped_again_when_the_older_job_ends_last_then_the_newer_ones_result_stays(
+    cloud: Cloud, context: Any
+) -> None:
+    older, newer = drop(cloud, context, "um farol"), drop(cloud, context, "um barco")
+
+    assert deliver_cancelled(newer, context) == ["outbox/cena.jsonl.2.json"]
+    assert deliver_cancelled(older, context) == []
+
+    assert json.loads(cloud.read("outbox/cena.jsonl.2.json"))["id"] == newer.id
+
+
+def test_given_a_file_dropped_again_when_a_job_ends_before_its_receipt_is_written_then_its_result_is_delivered(
+    cloud: Cloud, context: Any
+) -> None:
+    """A long file's first video may be there before its last line is taken in: the receipt is the older drop's."""
+    drop(cloud, context, "um farol")
+    earlier_receipt = cloud.read("outbox/cena.jsonl.receipt.json")
+    newer = drop(cloud, context, "um barco")
+    cloud.put("outbox/cena.jsonl.receipt.json", earlier_receipt)
+
+    assert deliver_cancelled(newer, context) == ["outbox/cena.jsonl.2.json"]
+
+
 def test_given_a_job_of_another_door_or_none_then_the_outbox_stays_empty(cloud: Cloud, context: Any) -> None:
     job = queued()
     services.store().create(job)

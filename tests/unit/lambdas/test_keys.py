@@ -15,7 +15,7 @@ from jobs.key_commands import main
 from jobs.keys import Scope
 from jobs.limits import LimitReached, Limits, actual_musd, month_of
 from jobs.states import State
-from jobs.transitions import cancel, cancelled, claim
+from jobs.transitions import MAX_CRASHES, cancel, cancelled, claim
 from lambdas import services
 from lambdas.api.auth import scope_of
 from lambdas.publisher.handler import handler as publisher
@@ -28,6 +28,7 @@ from tests.unit.lambdas.test_event_functions import record
 
 GOOD: dict[str, Any] = {"model": "wan-mini", "prompt": "a red circle"}
 EVERY = tuple(Scope)
+MADE_FROM = ("edits", "extensions", "characters")
 
 
 def api_with(*scopes: Scope, owner: str = "default", **limits: Any) -> Api:
@@ -161,6 +162,38 @@ def test_given_a_limit_of_jobs_at_once_then_the_next_waits_for_an_end(cloud: Clo
     assert api("POST", "/v1/videos", json_body=GOOD).status == 429
 
 
+KEY, REPEAT = {"idempotency-key": "one"}, {"x-stainless-retry-count": "1"}
+VIDEO = "/v1/videos/video_01KAVZ3D7Q8YB5N2M4T6W9XECR"
+
+
+@pytest.mark.parametrize("path", ["/v1/videos", f"{VIDEO}/remix", *(f"/v1/videos/{what}" for what in MADE_FROM)])
+@pytest.mark.parametrize(("headers", "repeated"), [({}, False), (KEY, True), (REPEAT, True)])
+def test_given_a_limit_when_a_call_that_makes_something_has_no_key_then_the_sdk_is_told_not_to_repeat_it(
+    cloud: Cloud, path: str, headers: dict[str, str], repeated: bool
+) -> None:
+    """Its repeat would be answered with what another call, the same to the letter, has made. A repeat may be one of a
+    call that was accepted: it goes on."""
+    api = api_with(requests_per_minute=1)
+    services.usage().now = lambda: T0 + 20  # 20 seconds are worth waiting
+    api("GET", "/v1/videos")
+
+    refused = api("POST", path, json_body=GOOD, headers=headers)
+
+    assert error_of(refused) == (429, "requests_per_minute_reached")
+    assert refused.headers.get("x-should-retry") == (None if repeated else "false")
+
+
+@pytest.mark.parametrize("path", ["/v1/videos/estimate", f"{VIDEO}/cancel", "/v1/uploads"])
+def test_given_a_limit_when_a_call_makes_nothing_that_is_remembered_then_the_sdk_may_repeat_it(
+    cloud: Cloud, path: str
+) -> None:
+    api = api_with(requests_per_minute=1)
+    services.usage().now = lambda: T0 + 20
+    api("GET", "/v1/videos")
+
+    assert "x-should-retry" not in api("POST", path, json_body=GOOD).headers
+
+
 def test_given_a_daily_limit_then_a_429_until_midnight_that_the_sdk_does_not_retry(cloud: Cloud) -> None:
     api = api_with(max_daily_jobs=1)
     api("POST", "/v1/videos", json_body=GOOD)
@@ -231,6 +264,35 @@ def test_given_an_end_that_the_stream_never_told_of_then_the_sweeper_settles_it_
     assert (usage["spent_usd"], usage["reserved_usd"], usage["active_jobs"]) == (spent, 0.02, 1)
     end(waiting, context, cost_usd=0.03)
     assert api("GET", f"/v1/keys/{key_id_of(api)}").body["usage"]["active_jobs"] == 0
+
+
+def crash_to_death(job_id: str, context: Any) -> None:
+    """It kills its workers until it is given up; the stream tells of its end twice."""
+    store = services.store()
+    for number in range(1, MAX_CRASHES + 1):
+        running = store.claim(job_id, instance_id="i", slot="0", lease_s=60)
+        after = store.record_crash(job_id, number, reason="signal 9")
+    for _ in range(2):
+        publisher({"Records": [record(running, after)]}, context)
+
+
+def test_given_a_failed_job_when_redriven_then_its_video_is_charged_once_and_no_reservation_is_given_back_again(
+    cloud: Cloud, priced: None, context: Any
+) -> None:
+    api = api_with(monthly_budget_usd=0.05)
+    dead, _waiting = (api("POST", "/v1/videos", json_body=GOOD).body["id"] for _ in range(2))
+    account = f"/v1/keys/{key_id_of(api)}"
+    crash_to_death(dead, context)
+    services.store().redrive(dead)
+
+    running = services.store().claim(dead, instance_id="i", slot="0", lease_s=60)
+    made = outputs(running, running.attempt)
+    done = services.store().complete(dead, running.attempt, outputs=made, seconds_by_phase={}, cost_usd=0.03)
+    for _ in range(2):
+        publisher({"Records": [record(running, done)]}, context)
+
+    usage = api("GET", account).body["usage"]
+    assert (usage["spent_usd"], usage["reserved_usd"], usage["active_jobs"]) == (0.03, 0.02, 1)
 
 
 def test_given_a_key_without_limits_then_its_spending_is_known_all_the_same(

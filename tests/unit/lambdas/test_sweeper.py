@@ -6,17 +6,20 @@ from typing import Any
 import pytest
 
 from jobs import aws, clock, s3_keys
+from jobs.ids import new_character_id, new_input_id
 from jobs.job import Attempt
 from jobs.meters import MeterStore
 from jobs.states import State
 from jobs.sweeping import stalled
+from jobs.training import TrainingBody, TrainingPlan, lora_name, settings_of
 from lambdas import services
 from lambdas.planner.handler import handler as planner
 from lambdas.planner.metering import SILENT_LIMIT_S
 from lambdas.sweeper import files
 from lambdas.sweeper.handler import handler as sweeper
+from models import catalog
 from tests.unit.jobs.cloud import TABLE, Cloud
-from tests.unit.jobs.made import outputs, queued
+from tests.unit.jobs.made import outputs, queued, request
 from tests.unit.lambdas.test_planner_function import given_group, given_spot_price, group
 
 HOUR_S = 3600.0
@@ -36,6 +39,19 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
 def given_files(cloud: Cloud, *keys: str) -> None:
     for key in keys:
         cloud.put(key, b"x")
+
+
+def training() -> TrainingPlan:
+    character_id = new_character_id()
+    return TrainingPlan(
+        character_id=character_id,
+        name="Maria",
+        version=1,
+        trigger="zxmaria",
+        lora=lora_name(character_id, 1),
+        references=(),
+        settings=settings_of(TrainingBody(), catalog.get("wan-mini"), trigger="zxmaria", seed=0),
+    )
 
 
 def test_given_checkpoints_then_those_of_ended_and_deleted_jobs_go_and_those_of_waiting_ones_stay(
@@ -67,6 +83,44 @@ def test_given_videos_then_only_those_of_the_attempt_that_was_taken_stay(
 
     assert sweeper({}, context)["videos_deleted"] == 2
     assert cloud.object_keys("videos/") == kept
+
+
+def test_given_a_training_that_has_ended_then_what_its_attempts_told_of_it_stays(
+    cloud: Cloud, context: Any, later: Any
+) -> None:
+    job = queued(status=State.COMPLETED, attempt=2, training=training())
+    services.store().create(job.model_copy(update={"outputs": outputs(job, attempt=2)}))
+    kept = [
+        s3_keys.training_file(job.id, 1, "losses.json"),
+        s3_keys.training_file(job.id, 1, "sample-000100.jpg"),
+        s3_keys.training_file(job.id, 2, "losses.json"),
+        s3_keys.asset(job.id, 2, "video"),
+    ]
+    given_files(cloud, *kept, s3_keys.asset(job.id, 1, "video"))
+
+    later(2 * HOUR_S)
+
+    assert sweeper({}, context)["videos_deleted"] == 1
+    assert cloud.object_keys("videos/") == kept
+
+
+def test_given_inputs_then_those_that_no_job_is_made_from_go_and_shared_ones_of_before_stay(
+    cloud: Cloud, context: Any, later: Any
+) -> None:
+    living, deleted, refused = (s3_keys.input_file(new_input_id(), "png") for _ in range(3))
+    shared = "inputs/" + "0" * 64 + ".png"
+    jobs = [queued(status=State.COMPLETED, request=request(image=key)) for key in (living, deleted, shared)]
+    for job in jobs:
+        services.store().create(job)
+    given_files(cloud, living, deleted, refused, shared)
+    services.store().delete(jobs[1].id, owner=jobs[1].owner)
+    services.store().delete(jobs[2].id, owner=jobs[2].owner)
+    assert sweeper({}, context)["inputs_deleted"] == 0  # too young: their records may be on their way
+
+    later(2 * HOUR_S)
+
+    assert sweeper({}, context)["inputs_deleted"] == 2
+    assert cloud.object_keys("inputs/") == [shared, living]
 
 
 def test_given_uploads_then_they_stay_for_as_long_as_was_promised(cloud: Cloud, context: Any, later: Any) -> None:

@@ -1,0 +1,35 @@
+"""Machines that fail under a job one after the other: by then it is not the machine, but what every machine is given.
+
+A full disk or weights that cannot be had are the machine's failure, and the job goes on elsewhere. Weights that are
+broken in the bucket, or a job that no disk can hold, would pass it on until it had waited too long.
+"""
+
+from itertools import takewhile
+
+from jobs.job import Attempt, Job, JobError
+
+MACHINE_FAILED = "machine_failed"  # the error's code; an attempt that ended so has it before its reason
+MAX_INSTANCES = 3
+# A single instance may be all there is, and stay, its other jobs being fine. One that is broken takes itself out of
+# service sooner: after four failures of each of eight slots at most. A record keeps more attempts than this.
+MAX_IN_A_ROW = 40
+
+
+def machine_reason(reason: str) -> str:
+    """The reason of an attempt under which its machine failed."""
+    return f"{MACHINE_FAILED}: {reason}"
+
+
+def machines_error(job: Job) -> JobError | None:
+    """Why a job whose last attempts ended by failures of their machines is to be given up, if it is."""
+    row = list(takewhile(_is_machine_failure, reversed(job.attempts)))
+    instances = len({attempt.instance_id for attempt in row})
+    if instances < MAX_INSTANCES and len(row) < MAX_IN_A_ROW:
+        return None
+    last = (row[0].reason or "").removeprefix(f"{MACHINE_FAILED}: ")
+    message = f"Machines failed {len(row)} times in a row, on {instances} instances; the last time: {last}"
+    return JobError(code=MACHINE_FAILED, message=message)
+
+
+def _is_machine_failure(attempt: Attempt) -> bool:
+    return attempt.outcome == "interrupted" and (attempt.reason or "").startswith(MACHINE_FAILED)
