@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 FLUSH_PAUSE_S = 0.1
 _GONE = frozenset({"404", "NoSuchKey"})
 TAKEN = frozenset({"412", "PreconditionFailed"})
+_ATTEMPT = "attempt"  # the object's metadata: which attempt has written it
 
 
 class CheckpointStore:
@@ -117,17 +119,30 @@ class CheckpointStore:
             return
         watch = Stopwatch()
         body = saved.path.read_bytes()
-        try:
-            # The first writer of a step wins: an attempt that was given up cannot overwrite its successor's.
-            self._s3.put_object(
-                Bucket=self._bucket, Key=s3_keys.checkpoint(held.id, saved.step), Body=body, IfNoneMatch="*"
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in TAKEN:
-                raise
+        self._put(held, saved.step, body)
         took_s = watch.seconds()
         self.bytes_per_s = 0.5 * self.bytes_per_s + 0.5 * len(body) / max(took_s, 1e-3)
         held.advance(checkpoint_step=saved.step)
         saved.path.unlink(missing_ok=True)
         seconds("CheckpointUpload", took_s)
         logger.info("checkpoint uploaded", extra={"step": saved.step, "bytes": len(body), "upload_s": took_s})
+
+    def _put(self, held: HeldJob, step: int, body: bytes) -> None:
+        """Of the attempts that reach a step, the newest one's file stands, whichever writes last.
+
+        An older attempt's may be of another kind of GPU, which the next attempt would refuse; and one that was given up
+        must not overwrite its successor's. Raises what S3 raises, also where another attempt writes meanwhile."""
+        key = s3_keys.checkpoint(held.id, step)
+        put = partial(
+            self._s3.put_object, Bucket=self._bucket, Key=key, Body=body, Metadata={_ATTEMPT: str(held.attempt)}
+        )
+        try:
+            put(IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in TAKEN:
+                raise
+        else:
+            return
+        there = self._s3.head_object(Bucket=self._bucket, Key=key)
+        if int(there["Metadata"].get(_ATTEMPT, "0")) < held.attempt:
+            put(IfMatch=there["ETag"])

@@ -1,5 +1,5 @@
 """Leaving: an idle instance, or one whose jobs have moved, ends itself through its Auto Scaling group, with the desired
-capacity decremented."""
+capacity decremented. One that can do nothing leaves also where that must not shrink."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -92,21 +92,30 @@ class Departure:
         work = InstanceWork(
             in_hand=hands.count(),
             idle_s=hands.idle_s(),
-            working_slots=sum(not slot.isolated for slot in self._slots),
+            working_slots=self._working_slots(),
             cordoned=hands.cordoned,
         )
         return decide(work, idle_limit_s=self._context.settings.idle_limit_s)
 
     def _terminate(self) -> bool:
-        try:
-            self._autoscaling.terminate_instance_in_auto_scaling_group(
-                InstanceId=self._context.instance_id, ShouldDecrementDesiredCapacity=True
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != REFUSED:
-                raise
-            logger.info("idle, but the group keeps this instance", extra={"reason": str(error)})
+        # A group at its smallest size keeps its instances; one that can do nothing is of no use to it, and is replaced.
+        if not (self._let_go(shrink=True) or (self._working_slots() == 0 and self._let_go(shrink=False))):
             return False
         count("IdleShutdown")
         logger.info("nothing in hand: the instance ends itself")
         return True
+
+    def _let_go(self, *, shrink: bool) -> bool:
+        try:
+            self._autoscaling.terminate_instance_in_auto_scaling_group(
+                InstanceId=self._context.instance_id, ShouldDecrementDesiredCapacity=shrink
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != REFUSED:
+                raise
+            logger.info("idle, but the group keeps this instance", extra={"reason": str(error), "shrink": shrink})
+            return False
+        return True
+
+    def _working_slots(self) -> int:
+        return sum(not slot.isolated for slot in self._slots)

@@ -81,7 +81,8 @@ class FleetReport:
                 spot=self._identity.is_spot,
                 usd_per_hour=self._context.settings.usd_per_hour,
                 accelerators=self._accelerators,
-                slots=tuple(slot.report() for slot in self._slots),
+                # One out of service is no idle capacity, on which the planner would count.
+                slots=tuple(slot.report() for slot in self._slots if not slot.isolated),
             )
         )
 

@@ -1,5 +1,6 @@
 """What a job needs before it can run: input image, LoRAs and checkpoint on the local disk, and the model's request."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,12 +65,19 @@ class InputFetcher:
         self._slot = slot
 
     def fetch(self, job: Job) -> Inputs:
-        """Everything `job` needs, in a new directory.
+        """Everything `job` needs, in a new directory, of which nothing stays where it raises.
 
         Raises InputMissing, what S3 raises, and OSError for a full disk."""
         self._scratch.mkdir(parents=True, exist_ok=True)  # a cleaner of temporary files may have been here
         # Two slots may reserve the same job; the one that comes too late clears its own folder alone.
         directory = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._scratch))
+        try:
+            return self._fetch_into(directory, job)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+    def _fetch_into(self, directory: Path, job: Job) -> Inputs:
         image = self._download(job.request.image, directory) if job.request.image else None
         before = None
         if job.request.video is not None:

@@ -9,8 +9,10 @@ from gpu_agent.choice import SlotView
 from gpu_agent.context import Context
 from gpu_agent.inputs import InputMissing, Inputs
 from gpu_agent.logs import about_job, logger
+from gpu_agent.loops import PASSING_ERRORS
 from gpu_agent.source import Reservation
 from gpu_agent.timing import Stopwatch
+from gpu_agent.worker.failures import describe
 from models.interface import GenerationRequest
 
 POLL_PAUSE_S = 0.05
@@ -19,11 +21,13 @@ STALE_SHARE_OF_LEASE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A reserved job with its inputs on the disk, or with the reason why it cannot have them."""
+    """A reserved job with its inputs on the disk, or with the reason why it cannot have them: a file is `missing`, or
+    making them ready went wrong in a way that nobody foresaw (`defect`)."""
 
     reservation: Reservation
     inputs: Inputs | None
-    missing: str | None
+    missing: str | None = None
+    defect: str | None = None
     age: Stopwatch
 
 
@@ -90,16 +94,20 @@ class Lookout:
 
     def _prepare(self, reservation: Reservation) -> Prepared:
         job = reservation.job
-        try:
-            with about_job(job, attempt=job.attempt + 1):
-                inputs, missing = self._context.fetcher.fetch(job), None
+        inputs, missing, defect = None, None, None
+        with about_job(job, attempt=job.attempt + 1):
+            try:
+                inputs = self._context.fetcher.fetch(job)
                 logger.info("reserved", extra={"model": job.model, "resume_step": inputs.resume_step})
-        except InputMissing as error:
-            inputs, missing = None, str(error)
-        except BaseException:
-            self._context.source.settle_quietly(reservation.message)
-            raise
-        return Prepared(reservation=reservation, inputs=inputs, missing=missing, age=Stopwatch())
+            except InputMissing as error:
+                missing = str(error)
+            except PASSING_ERRORS:
+                self._context.source.settle_quietly(reservation.message)
+                raise
+            except Exception as error:  # noqa: BLE001 - what one user sent must not end this agent, and then the next
+                logger.exception("inputs not made ready")
+                defect = describe(error)
+        return Prepared(reservation=reservation, inputs=inputs, missing=missing, defect=defect, age=Stopwatch())
 
     def _drop_if_stale(self) -> None:
         with self._lock:

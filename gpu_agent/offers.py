@@ -13,7 +13,12 @@ from models.catalog import ModelSpec
 from models.estimate import SLOT_KINDS, Slot
 from models.weights.cache import fetched_models
 
+NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits")
 NVIDIA_SMI_TIMEOUT_S = 20.0
+
+
+class GpusUnreadable(Exception):
+    """nvidia-smi is there, but does not tell of every GPU: what this machine can run is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +29,38 @@ class Gpu:
 
 
 def detect_gpus() -> tuple[Gpu, ...]:
-    """The machine's NVIDIA GPUs by nvidia-smi; none where the tool is not installed. Torch stays in the workers."""
-    query = ["nvidia-smi", "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
+    """The machine's NVIDIA GPUs by nvidia-smi; none where the tool is not installed. Torch stays in the workers.
+
+    Raises GpusUnreadable where it fails: an agent without GPUs would tell the fleet that machines of this kind can run
+    nothing, and idle. One GPU that is lost is no less a failure: which numbers the others then have is not known.
+    """
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S, check=False)
+    except FileNotFoundError:
         return ()
-    rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
-    return tuple(Gpu(index=int(row[0]), name=row[1], memory_mib=int(row[2])) for row in rows)
+    except subprocess.TimeoutExpired as error:
+        raise GpusUnreadable(f"nvidia-smi did not answer within {NVIDIA_SMI_TIMEOUT_S:g} s") from error
+    if answer.returncode:
+        said = " ".join((answer.stdout + answer.stderr).split())
+        raise GpusUnreadable(f"nvidia-smi ended with status {answer.returncode}: {said}")
+    return _listed(answer.stdout)
+
+
+def _listed(answer: str) -> tuple[Gpu, ...]:
+    lines = [line for line in answer.splitlines() if line.strip()]
+    if not lines:
+        raise GpusUnreadable("nvidia-smi names no GPU")
+    return tuple(map(_gpu, lines))
+
+
+def _gpu(line: str) -> Gpu:
+    try:
+        index, name, memory_mib = (cell.strip() for cell in line.split(","))
+        if name.startswith("["):  # as in [Unknown Error], [GPU is lost]
+            raise ValueError(name)
+        return Gpu(index=int(index), name=name, memory_mib=int(memory_mib))
+    except ValueError as error:
+        raise GpusUnreadable(f"nvidia-smi cannot tell of every GPU: {line.strip()}") from error
 
 
 def divide(

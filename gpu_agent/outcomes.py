@@ -93,10 +93,22 @@ class Outcomes:
         self, held: HeldJob, lease: Lease, reason: str, *, saved: CheckpointSaved | None, flush_s: float
     ) -> None:
         """Capacity goes away: take up to `flush_s` to upload the newest checkpoint, then queue the job again."""
+        self._end_saved(held, lease, partial(self._interrupt, held, lease, reason), saved=saved, flush_s=flush_s)
+
+    def machine_failed(
+        self, held: HeldJob, lease: Lease, reason: str, *, saved: CheckpointSaved | None, flush_s: float
+    ) -> None:
+        """The disk, or the weights that are to be had here: as `interrupted`, but not for ever."""
+        write = partial(self._record_machine_failure, held, lease, reason)
+        self._end_saved(held, lease, write, saved=saved, flush_s=flush_s)
+
+    def _end_saved(
+        self, held: HeldJob, lease: Lease, write: Callable[[], Job], *, saved: CheckpointSaved | None, flush_s: float
+    ) -> None:
         if saved is not None:
             self._checkpoints.flush(held, saved, flush_s)
         count("JobInterrupted")
-        self._end(held, lease, partial(self._interrupt, held, lease, reason))
+        self._end(held, lease, write)
 
     def _record_crash(self, held: HeldJob, lease: Lease, reason: str) -> Job:
         lease.renew()
@@ -106,6 +118,12 @@ class Outcomes:
         # The record keeps the last step that a heartbeat told, and the attempt list shows steps lost by it.
         lease.renew()
         return self._store.interrupt(held.id, held.attempt, checkpoint_step=held.checkpoint_step, reason=reason)
+
+    def _record_machine_failure(self, held: HeldJob, lease: Lease, reason: str) -> Job:
+        lease.renew()
+        return self._store.record_machine_failure(
+            held.id, held.attempt, checkpoint_step=held.checkpoint_step, reason=reason
+        )
 
     def cancelled(self, held: HeldJob, lease: Lease) -> None:
         """The caller wants it no more."""

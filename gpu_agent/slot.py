@@ -26,7 +26,7 @@ from gpu_agent.worker.protocol import (
     VideoEncoded,
     WorkerReady,
 )
-from gpu_agent.worker_process import WorkerDied, WorkerProcess
+from gpu_agent.worker_process import EXIT_S, WorkerDied, WorkerProcess
 from jobs.errors import JobNotFound, NotClaimable, WriteContention
 from jobs.fleet import Slot as SlotReport
 from jobs.job import Job
@@ -49,19 +49,22 @@ class Slot:
         self._loaded: str | None = None
         self._health = SlotHealth()
         self._recycle = False
-        self._device_failed = False
+        self._last_words: JobFailed | None = None
         self._not_before_s = 0.0
         self._gpu_reports: queue.SimpleQueue[tuple[GpuVerdict, str]] = queue.SimpleQueue()
 
     def turn(self) -> float:
         """One round of the pump; for a Loop."""
         self._hear_of_gpu()
+        if self.isolated:
+            self._leave_service()
         if self._worker is None:
             self._start_worker_when_due()
             return WAIT_RUNNING_S
         try:
             self._start_next()
             self._announce_next()
+            self._hasten_end(self._worker)
             self._listen(self._worker)
             self._bench.check()
         except WorkerDied as death:
@@ -110,7 +113,9 @@ class Slot:
             self._worker = None
 
     def _wants_work(self) -> bool:
-        if not self._ready or self._recycle or self._context.board.posted or time.monotonic() < self._not_before_s:
+        if not self._ready or self.isolated or self._recycle or self._context.board.posted:
+            return False
+        if time.monotonic() < self._not_before_s:
             return False
         running = self._bench.running
         if running is None:
@@ -129,7 +134,7 @@ class Slot:
         self._worker.send(order)
 
     def _start_next(self) -> None:
-        if self._bench.running is not None or not self._ready:
+        if self._bench.running is not None or not self._ready or self.isolated:
             return
         if self._recycle:
             if self._bench.empty:
@@ -192,13 +197,17 @@ class Slot:
                 self._observe(WorkerEvent.JOB_DONE)
 
     def _note_failure(self, failure: JobFailed) -> None:
-        self._device_failed = failure.kind in (FailureKind.DEVICE, FailureKind.GPU)
+        if failure.ends_worker:
+            self._ready = False
+            self._last_words = failure
         if failure.kind is FailureKind.MACHINE:
             self._not_before_s = time.monotonic() + MACHINE_PAUSE_S
             # A disk that stays full must not pass jobs round for ever: the slot is isolated like a failing GPU.
             self._observe(WorkerEvent.CRASHED)
 
     def _observe(self, event: WorkerEvent) -> None:
+        if self.isolated:
+            return  # for good, and said once
         host_gib = self._worker.host_gib() if self._worker else 0.0
         verdict = observe(self._health, event, self._context.settings.supervision(), host_gib=host_gib)
         self._health = verdict.health
@@ -229,24 +238,50 @@ class Slot:
             self._worker.kill()
         self._worker = None
         self._ready = False
+        self._last_words = None
         self._loaded = None
         self._recycle = False
+
+    def _end_idle_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.exit()
+        self._forget_worker()
 
     def _recycle_worker(self) -> None:
         logger.info("worker recycled", extra={"slot": self.spec.name})
         count("WorkerRecycled")
-        if self._worker is not None:
-            self._worker.exit()
-        self._forget_worker()
+        self._end_idle_worker()
         self._observe(WorkerEvent.RECYCLED)
+
+    def _leave_service(self) -> None:
+        """What was made ready goes to others at once; the worker ends with what it has in hand."""
+        self.lookout.drop()
+        if self._bench.empty:
+            self._end_idle_worker()
+
+    def _hasten_end(self, worker: WorkerProcess) -> None:
+        """A worker that hangs on its way out would keep the GPUs from the next one."""
+        if self._last_words is not None and time.monotonic() - worker.heard_s > EXIT_S:
+            worker.terminate()
 
     def _on_death(self, reason: str) -> None:
         logger.error("worker died", extra={"slot": self.spec.name, "reason": reason})
         count("WorkerDied")
+        last_words = self._last_words
         self._forget_worker()
-        self._bench.crashed(reason)
-        self._observe(WorkerEvent.DEVICE_FAILED if self._device_failed else WorkerEvent.CRASHED)
-        self._device_failed = False
+        if last_words is None:
+            self._bench.crashed(reason)
+            self._observe(WorkerEvent.CRASHED)
+        else:
+            self._on_told_death(last_words)
+
+    def _on_told_death(self, last_words: JobFailed) -> None:
+        """The job that it died of has ended with its last words; what else it had in hand is not to blame."""
+        self._bench.abandon(f"the worker ended under another job: {last_words.code}")
+        if last_words.kind in (FailureKind.DEVICE, FailureKind.GPU):
+            self._observe(WorkerEvent.DEVICE_FAILED)
+        elif last_words.kind is not FailureKind.MACHINE:  # which counted when it was told
+            self._observe(WorkerEvent.CRASHED)
 
     def _give_up(self, reason: str) -> None:
         logger.warning("worker given up", extra={"slot": self.spec.name, "reason": reason})

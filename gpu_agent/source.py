@@ -29,7 +29,7 @@ from jobs.transitions import lease_alive
 from jobs.waiting import PRIORITY_LEVELS, wants_on_demand
 
 VIEW_LIMIT = 200  # the oldest waiting jobs that one choice looks at
-MAX_RECEIVES_BEFORE_RENEWAL = 4  # well below the queue's redrive limit: waiting for a busy job is nobody's failure
+MAX_RECEIVES_BEFORE_RENEWAL = 4  # well below the queue's redrive limit: that a job runs or waits is nobody's failure
 # The message of a job that has waited for longer is hidden by a dead agent, or lost: the job is taken without it.
 MESSAGE_GRACE_S = 20.0
 
@@ -41,6 +41,11 @@ STALE_CODES = ("ReceiptHandleIsInvalid", "MessageNotInflight", "AWS.SimpleQueueS
 def is_stale(error: ClientError) -> bool:
     """Whether a receipt handle is of no use any more."""
     return error.response["Error"]["Code"] in STALE_CODES
+
+
+def _nears_dead_letters(message: Message) -> bool:
+    """Whether the message has come so often that it is to be renewed, before SQS takes its job for a hopeless one."""
+    return message.receive_count >= MAX_RECEIVES_BEFORE_RENEWAL
 
 
 @contextmanager
@@ -108,6 +113,8 @@ class WorkSource:
         job = self._job_of(message)
         if job is None or is_terminal(job.status):
             self._queues.delete(message)
+        elif _nears_dead_letters(message):
+            self._queues.requeue(job, message)
         elif lease_alive(job, now()):
             self._hide_until_lease_ends(message, job)
         else:
@@ -162,7 +169,7 @@ class WorkSource:
             self.settle(message)
             return None
         if self._choose([job], slot, [], at) is None:
-            self._queues.extend(message, int(MESSAGE_GRACE_S))
+            self._leave_to_others(message, job)
             return None
         return Reservation(job=job, message=message)
 
@@ -177,11 +184,15 @@ class WorkSource:
 
     def _hide_until_lease_ends(self, message: Message, job: Job) -> None:
         """A second message of a job that runs: it comes back when the lease could have run out."""
-        if message.receive_count >= MAX_RECEIVES_BEFORE_RENEWAL:
-            self._queues.requeue(job, message)
-            return
         left_s = (job.lease_expires_at or 0.0) - now()
         self._queues.extend(message, max(1, int(left_s) + 1))
+
+    def _leave_to_others(self, message: Message, job: Job) -> None:
+        """The message of a job that this slot may not run: hidden for a while, lest the slot receive it at once."""
+        if _nears_dead_letters(message):
+            self._queues.requeue(job, message)
+        else:
+            self._queues.extend(message, int(MESSAGE_GRACE_S))
 
     def _job_of(self, message: Message) -> Job | None:
         if message.job_id is None:

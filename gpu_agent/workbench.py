@@ -60,11 +60,12 @@ class GiveUpWorker(Exception):
 
 
 class Unrunnable(Exception):
-    """The job can never run here: the caller learns `code` and why."""
+    """The job cannot run here: the caller learns `code` and why. `kind` says what becomes of it."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, kind: FailureKind = FailureKind.REQUEST) -> None:
         super().__init__(message)
         self.code = code
+        self.kind = kind
 
 
 class Workbench:
@@ -85,13 +86,13 @@ class Workbench:
     def start(self, prepared: Prepared, job: Job) -> None:
         """The job was claimed: from here on every way out ends the attempt. Raises WorkerDied."""
         running = self._take_up(prepared, job)
-        held, lease = running.held, running.lease
+        held = running.held
         with about_job(held.job):
             seconds("QueueWait", max(0.0, job.attempts[-1].started_at - job.queued_at), Model=job.model)
             try:
                 self._begin(held, prepared)
             except Unrunnable as refusal:
-                self._context.ending.submit(self._context.outcomes.failed, held, lease, _failure(held, refusal))
+                self._end_failed(running, _failure(held, refusal))
             except (WorkerDied, *PASSING_ERRORS) as error:
                 # It never began: whoever is to blame, the job is not.
                 logger.warning("could not start", extra={"error": repr(error)})
@@ -112,6 +113,7 @@ class Workbench:
 
     def check(self) -> None:
         """Stop what is to be stopped. Raises GiveUpWorker, WorkerDied."""
+        self._check_encoders()
         running = self.running
         if running is None:
             self._check_encoding()
@@ -157,6 +159,8 @@ class Workbench:
         return Running(held=held, lease=lease)
 
     def _begin(self, held: HeldJob, prepared: Prepared) -> None:
+        if prepared.defect is not None:
+            raise Unrunnable("inputs_unreadable", prepared.defect, FailureKind.WORKER)
         if prepared.inputs is None:
             raise Unrunnable("input_missing", prepared.missing or "an input is missing")
         plan = None
@@ -247,6 +251,7 @@ class Workbench:
     def _on_frames(self, running: Running, done: FramesDone) -> None:
         self.running = None
         self.encoding[running.held.key] = running
+        running.frames_done_s = time.monotonic()
         running.held.seconds_by_phase.update(done.seconds_by_phase)
         if running.step_s is not None:
             seconds("StepSeconds", running.step_s, Model=running.held.job.model)
@@ -266,18 +271,27 @@ class Workbench:
         if still_generating:
             self.running = None
         self.encoding.pop(running.held.key, None)
-        outcomes, held, lease = self._context.outcomes, running.held, running.lease
-        if held.lost.is_set() or held.cancel.is_set():
+        if running.held.lost.is_set() or running.held.cancel.is_set():
             self._end_stopped(running)
-        elif failure.kind is FailureKind.REQUEST:
-            self._context.ending.submit(outcomes.failed, held, lease, failure)
-        elif failure.kind in (FailureKind.MACHINE, FailureKind.GPU):
-            self._interrupt(running, failure.message, flush_s=self._flush_s())
         else:
-            self._context.ending.submit(outcomes.crashed, held, lease, failure.message)
+            self._end_failed(running, failure)
         if still_generating and failure.while_encoding:
             # The generation goes on for nothing; the worker takes no other job before it has ended.
             raise GiveUpWorker("the encoder failed while the model was still at work")
+
+    def _end_failed(self, running: Running, failure: JobFailed) -> None:
+        outcomes, held, lease = self._context.outcomes, running.held, running.lease
+        if failure.kind is FailureKind.REQUEST:
+            self._context.ending.submit(outcomes.failed, held, lease, failure)
+        elif failure.kind is FailureKind.MACHINE:
+            flush_s = self._flush_s()
+            self._context.ending.submit(
+                outcomes.machine_failed, held, lease, failure.message, saved=running.saved, flush_s=flush_s
+            )
+        elif failure.kind is FailureKind.GPU:
+            self._interrupt(running, failure.message, flush_s=self._flush_s())
+        else:
+            self._context.ending.submit(outcomes.crashed, held, lease, failure.message)
 
     def _stop(self, running: Running, why: StopWhy) -> None:
         running.stop = why
@@ -302,6 +316,20 @@ class Workbench:
         running.give_up_at_s = time.monotonic() + give_up_s
         if action is NoticeAction.FINISH_STEP:
             self._stop(running, StopWhy.INTERRUPTED)
+
+    def _check_encoders(self) -> None:
+        """An encoder says nothing before it has ended, and its thread cannot be stopped: one that hangs ends the
+        worker, as a step does that hangs, and its job is to blame."""
+        for running in list(self.encoding.values()):
+            if running.encoding_s() <= self._context.settings.hang_limit_s:
+                continue
+            del self.encoding[running.held.key]
+            with about_job(running.held.job):
+                logger.error("encoder hangs", extra={"encoding_s": running.encoding_s()})
+            count("WorkerHung")
+            reason = "the video's encoder did not end"
+            self._context.ending.submit(self._context.outcomes.crashed, running.held, running.lease, reason)
+            raise GiveUpWorker("an encoder hangs")
 
     def _check_encoding(self) -> None:
         board = self._context.board
@@ -335,6 +363,4 @@ class Workbench:
 
 
 def _failure(held: HeldJob, refusal: Unrunnable) -> JobFailed:
-    return JobFailed(
-        job_id=held.id, attempt=held.attempt, kind=FailureKind.REQUEST, code=refusal.code, message=str(refusal)
-    )
+    return JobFailed(job_id=held.id, attempt=held.attempt, kind=refusal.kind, code=refusal.code, message=str(refusal))

@@ -22,10 +22,12 @@ def decoded(video: Path) -> Iterator["Frame"]:
     import av
 
     try:
-        with av.open(str(video)) as container:
+        # Tags are of no interest, and may be in any encoding: FFmpeg hands them on as the file has them.
+        with av.open(str(video), metadata_errors="ignore") as container:
             for picture in container.decode(video=0):
                 yield picture.to_ndarray(format="rgb24")  # by the colour space that the file names
-    except (av.error.FFmpegError, IndexError) as error:
+    except (av.error.FFmpegError, IndexError, ValueError, MemoryError) as error:
+        # Beside FFmpeg's own errors: no video stream, fields that PyAV cannot convert, frames larger than the memory.
         raise SourceUnusable(f"the source video cannot be decoded: {error}") from error
 
 

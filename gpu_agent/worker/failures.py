@@ -1,6 +1,7 @@
 """From an exception in the worker to whose fault it is."""
 
 import errno
+import re
 
 from gpu_agent.worker.protocol import FailureKind
 from models.interface import LoraError, UnsupportedRequest, WeightsError
@@ -8,7 +9,7 @@ from models.weights.errors import WeightsUnavailable
 
 # EFBIG is what a quota on file size answers, ENOSPC and EDQUOT a full disk, EIO a broken one.
 DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_DISK_TEXTS = tuple(f"os error {number}" for number in DISK_ERRNOS)
+_RUST_ERRNO = re.compile(r"\(os error (\d+)\)")
 MAX_MESSAGE_CHARS = 500
 
 
@@ -33,12 +34,24 @@ def classify(error: BaseException) -> tuple[FailureKind, str]:
 
 
 def is_disk_error(error: BaseException) -> bool:
-    """Whether the local disk is full, over quota or broken; Rust libraries say so in their message alone."""
-    if getattr(error, "errno", None) in DISK_ERRNOS:  # OSError, and what PyAV makes of FFmpeg's codes
-        return True
-    if type(error).__name__ == "SafetensorError" and any(text in str(error) for text in _DISK_TEXTS):
+    """Whether the local disk is full, over quota or broken."""
+    if _errno(error) in DISK_ERRNOS:
         return True
     return error.__cause__ is not None and is_disk_error(error.__cause__)
+
+
+def is_missing_file(error: BaseException) -> bool:
+    """Whether the file, or its folder, is not there."""
+    return _errno(error) == errno.ENOENT
+
+
+def _errno(error: BaseException) -> int | None:
+    """The system's number for `error`; Rust libraries tell it in their message alone."""
+    if type(error).__name__ == "SafetensorError":
+        told = _RUST_ERRNO.search(str(error))
+        return int(told[1]) if told else None
+    number = getattr(error, "errno", None)  # OSError, and what PyAV makes of FFmpeg's codes
+    return number if isinstance(number, int) else None
 
 
 def describe(error: BaseException) -> str:

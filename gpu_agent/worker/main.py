@@ -10,7 +10,7 @@ from gpu_agent.weights import worker_cache
 from gpu_agent.worker.channel import Channel
 from gpu_agent.worker.encode import EncodingJob
 from gpu_agent.worker.failures import classify, describe
-from gpu_agent.worker.protocol import FailureKind, JobFailed, ModelLoaded, RunJob, SlotSpec, WorkerReady
+from gpu_agent.worker.protocol import JobFailed, ModelLoaded, RunJob, SlotSpec, WorkerReady
 from gpu_agent.worker.run import JobRun
 from gpu_agent.worker.snapshots import CheckpointWriter
 from gpu_agent.worker.training_run import TrainingRun
@@ -65,7 +65,7 @@ class Worker:
         except (ModelError, OSError) as error:
             self._report(job, error)
         except Exception as error:
-            self._report(job, error)
+            self._report(job, error, ends_worker=True)
             raise
 
     def prepare_coming(self) -> None:
@@ -110,9 +110,18 @@ class Worker:
         self._channel.send(ModelLoaded(model=wanted, seconds=time.monotonic() - began_s))
         return self._model
 
-    def _report(self, job: RunJob, error: Exception) -> None:
+    def _report(self, job: RunJob, error: Exception, *, ends_worker: bool = False) -> None:
         kind, code = classify(error)
-        report_failure(self._channel, job, kind, code, describe(error))
+        self._channel.send(
+            JobFailed(
+                job_id=job.job_id,
+                attempt=job.attempt,
+                kind=kind,
+                code=code,
+                message=describe(error),
+                ends_worker=ends_worker,
+            )
+        )
 
 
 def placement_key(plan: Plan | None) -> tuple[object, ...]:
@@ -121,10 +130,6 @@ def placement_key(plan: Plan | None) -> tuple[object, ...]:
         return ()
     parts = (plan.text_encoder, plan.denoiser, plan.vae)
     return (plan.tier, plan.layout, plan.vae_tiling, *((part.mode, part.dtype) for part in parts))
-
-
-def report_failure(channel: Channel, job: RunJob, kind: FailureKind, code: str, message: str) -> None:
-    channel.send(JobFailed(job_id=job.job_id, attempt=job.attempt, kind=kind, code=code, message=message))
 
 
 def prepare_device(slot: SlotSpec) -> str:

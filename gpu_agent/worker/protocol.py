@@ -209,12 +209,15 @@ class VideoEncoded:
 
 @dataclass(frozen=True, kw_only=True)
 class JobFailed:
+    """`ends_worker`: these are the process's last words on what it ran; it ends by itself, and takes no other job."""
+
     job_id: str
     attempt: int
     kind: FailureKind
     code: str
     message: str
     while_encoding: bool = False
+    ends_worker: bool = False
 
 
 FromAgent = RunJob | PrepareJob | StopJob | Exit

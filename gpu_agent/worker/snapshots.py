@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gpu_agent.cadence import checkpoint_due
 from gpu_agent.worker.channel import Channel
-from gpu_agent.worker.failures import describe, is_disk_error
+from gpu_agent.worker.failures import describe, is_disk_error, is_missing_file
 from gpu_agent.worker.protocol import CheckpointSaved, RunJob
 from models.interface import Checkpoint, Step
 from models.lora_training.request import TrainingStep
@@ -38,9 +38,9 @@ class CheckpointWriter:
         try:
             checkpoint.save(path)
         except Exception as error:
-            if not (is_disk_error(error) or isinstance(error, FileNotFoundError)):
+            if not (is_disk_error(error) or is_missing_file(error)):
                 raise
-            print(f"checkpoint not written: {describe(error)}", flush=True)
+            _log(error)
             return None
         return CheckpointSaved(
             job_id=job.job_id,
@@ -54,9 +54,18 @@ class CheckpointWriter:
     def _run(self) -> None:
         while True:
             order = self._orders.get()
-            saved = self.write_now(order.job, order.checkpoint, order.cost_s)
+            try:
+                saved = self.write_now(order.job, order.checkpoint, order.cost_s)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+                # It costs this checkpoint. Without this thread all later jobs would have none, and nobody would know.
+                _log(error)
+                continue
             if saved is not None:
                 self._channel.send(saved)
+
+
+def _log(error: Exception) -> None:
+    print(f"checkpoint not written: {describe(error)}", flush=True)
 
 
 class PeriodicCheckpoints:

@@ -13,18 +13,21 @@ from gpu_agent.imds import Notice, NoticeKind
 
 
 class Group:
-    """Stands in for the Auto Scaling group: lets instances go, or refuses."""
+    """Stands in for the Auto Scaling group: lets instances go, or refuses to shrink."""
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.refuses = refuses
         self.gone: list[str] = []
+        self.replaced: list[str] = []
 
     def terminate_instance_in_auto_scaling_group(
         self, *, InstanceId: str, ShouldDecrementDesiredCapacity: bool
     ) -> None:
+        if not ShouldDecrementDesiredCapacity:
+            self.replaced.append(InstanceId)
+            return
         if self.refuses:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": "at its minimum"}}, "Terminate")
-        assert ShouldDecrementDesiredCapacity
         self.gone.append(InstanceId)
 
 
@@ -91,7 +94,18 @@ def test_given_a_group_at_its_minimum_then_the_instance_works_on() -> None:
     scene.departure.turn()
 
     assert not scene.left
+    assert scene.group.replaced == []
     assert scene.hands.begin_looking()
+
+
+def test_given_no_slot_in_service_and_a_group_at_its_minimum_then_the_instance_is_replaced() -> None:
+    scene = Scene(Group(refuses=True))
+    scene.slot.isolated = True
+
+    scene.departure.turn()
+
+    assert scene.left
+    assert (scene.group.gone, scene.group.replaced) == ([], ["i-1"])
 
 
 def test_given_the_order_to_leave_then_the_instance_goes_once_its_hands_are_empty(scene: Scene) -> None:

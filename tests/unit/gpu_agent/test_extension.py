@@ -120,6 +120,40 @@ def test_given_no_video_then_it_is_unusable(tmp_path: Path) -> None:
         input_frame(tmp_path / "x.mp4", asked("edit", 3), tmp_path / "frame.png")
 
 
+def tagged(video: Path, title: bytes) -> Path:
+    """The same video with a title of as many bytes as these."""
+    written, path = b"\xc3\xa9" * (len(title) // 2), video.with_name("tagged.mp4")
+    with av.open(str(video)) as before, av.open(str(path), "w") as after:
+        after.metadata["title"] = written.decode()
+        stream = after.add_stream_from_template(before.streams.video[0])
+        for packet in before.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                after.mux(packet)
+    assert path.read_bytes().count(written) == 1
+    path.write_bytes(path.read_bytes().replace(written, title))
+    return path
+
+
+def test_given_a_title_that_is_not_utf_8_then_the_frames_are_read_all_the_same(tmp_path: Path) -> None:
+    video = tagged(source(tmp_path, [20, 100, 180]), "Café no Açaí".encode("latin-1"))
+
+    assert level_of(input_frame(video, asked("extend", 3), tmp_path / "frame.png")) == pytest.approx(180, abs=2)
+
+
+@pytest.mark.parametrize("error", [ValueError("a field"), MemoryError()])
+def test_given_a_file_that_pyav_cannot_convert_then_it_is_unusable(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(av, "open", fail)
+
+    with pytest.raises(SourceUnusable):
+        input_frame(tmp_path / "x.mp4", asked("edit", 3), tmp_path / "frame.png")
+
+
 def test_given_generated_frames_then_the_video_is_the_stitched_whole_without_the_frame_twice(tmp_path: Path) -> None:
     done = encoded(tmp_path, [20, 100, 180], [178, 200, 220])
 

@@ -66,3 +66,4 @@ def test_given_half_of_a_lora_then_the_missing_file_is_named(cloud: Cloud, tmp_p
 
     with pytest.raises(InputMissing, match=r"loras/quick\.low_noise\.safetensors"):
         fetched(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "of a fetch that failed nothing stays on the disk"
