@@ -22,7 +22,7 @@ def machine_reason(reason: str) -> str:
 
 def machines_error(job: Job) -> JobError | None:
     """Why a job whose last attempts ended by failures of their machines is to be given up, if it is."""
-    row = list(takewhile(_is_machine_failure, reversed(job.attempts)))
+    row = list(takewhile(is_machine_failure, reversed(job.attempts)))
     instances = len({attempt.instance_id for attempt in row})
     if instances < MAX_INSTANCES and len(row) < MAX_IN_A_ROW:
         return None
@@ -31,5 +31,6 @@ def machines_error(job: Job) -> JobError | None:
     return JobError(code=MACHINE_FAILED, message=message)
 
 
-def _is_machine_failure(attempt: Attempt) -> bool:
+def is_machine_failure(attempt: Attempt) -> bool:
+    """Whether the attempt ended by a failure of its machine, and not for want of capacity."""
     return attempt.outcome == "interrupted" and (attempt.reason or "").startswith(MACHINE_FAILED)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from jobs.job import Attempt, Job
 from jobs.states import State
-from jobs.waiting import MOVED
+from jobs.waiting import lost_to_capacity
 
 
 class Figure(NamedTuple):
@@ -46,7 +46,7 @@ def _completed(job: Job) -> list[Figure]:
 def _lost(old: Job, new: Job) -> list[Figure]:
     """Attempts that this change ended for want of capacity, and the steps that have to be done again."""
     ended = _just_ended(old, new)
-    if ended is None or ended.outcome not in {"interrupted", "lost"} or ended.reason == MOVED:
+    if ended is None or not lost_to_capacity(ended):
         return []
     steps = max(0, ended.last_step - new.checkpoint_step)
     return [Figure("Interruptions", 1, "Count"), Figure("StepsLost", steps, "Count")]

@@ -98,6 +98,7 @@ def test_given_two_losses_then_the_job_wants_on_demand_also_where_the_second_is_
     assert wants_on_demand(transitions.reap(outlived, now=T0 + 61))
     crashed = transitions.record_crash(running(once), 2, reason="OOM", now=T0)
     assert not wants_on_demand(crashed)
+    assert not wants_on_demand(on_failing_machines(queued(), "i-1", "i-2"))  # dearer machines have the same weights
 
 
 def test_given_a_living_lease_when_reaped_then_nothing_happens() -> None:

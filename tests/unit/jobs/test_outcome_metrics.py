@@ -58,8 +58,10 @@ def test_given_a_dead_agents_job_that_another_claims_then_it_is_an_interruption_
 def test_given_a_move_or_a_crash_or_a_new_job_then_no_interruption() -> None:
     moved = transitions.interrupt(running(), 1, checkpoint_step=20, reason=MOVED, now=T0 + 100)
     crashed = transitions.record_crash(running(), 1, reason="signal 9", now=T0 + 100)
+    full = transitions.record_machine_failure(running(), 1, checkpoint_step=20, reason="disk: full", now=T0 + 100)
 
     assert figures(running(), moved) == []
+    assert figures(running(), full) == []
     assert figures(running(), crashed) == []
     assert figures(None, queued()) == []
     assert crashed.status is State.QUEUED
