@@ -85,7 +85,12 @@ class Asked(Continued):
     ] = None
     negative: Annotated[str | None, _asks("--negative", help="What to avoid.", metavar="TEXT")] = None
     image: Annotated[
-        str | None, _asks("--image", help="Input image: a file, an https URL or an upload's id.", metavar="IMAGE")
+        str | None,
+        _asks(
+            "--image",
+            help="Input image: a file, an https URL or an upload's id; cut to the video's shape.",
+            metavar="IMAGE",
+        ),
     ] = None
     shot: Annotated[
         list[str] | None, _asks("--shot", help="A shot, again for each; '81:text' gives it 81 frames.", metavar="TEXT")

@@ -13,8 +13,7 @@ from models.catalog import Size
 from models.estimate import Slot
 from models.interface import GenerationRequest
 from models.lora_training.request import LoraTrainingRequest, Reference
-from models.placement import Refusal
-from models.placement.training import plan_training
+from models.placement.training import TrainingRefusal, plan_training
 
 
 class PictureUnusable(Exception):
@@ -63,7 +62,7 @@ def training_request(
     slot cannot hold the training."""
     spec, settings = catalog.get(sample.model), plan.settings
     placed = plan_training(spec, training_work(plan), slot)
-    if isinstance(placed, Refusal):
+    if isinstance(placed, TrainingRefusal):
         raise PictureUnusable(placed.reason)
     size = Size.parse(settings.size)
     return LoraTrainingRequest(

@@ -51,7 +51,9 @@ def _native(
         raise RequestError(message, param="continuity", code="continuity_not_supported")
     given = [shot.num_frames for shot in shots if shot.num_frames is not None]
     if not given:
-        return _checked(spec, num_frames), tuple(shots)
+        total = _checked(spec, num_frames)
+        catalog.check_even_shots(spec, len(shots), total)
+        return total, tuple(shots)
     if len(given) != len(shots):
         raise RequestError(
             "Either every shot gives 'num_frames' or none does.", param="shots", code="invalid_num_frames"

@@ -233,11 +233,16 @@ def _request(
     )
 
 
-def predicted(spec: ModelSpec, case: Case, *, batch_size: int) -> tuple[float, float | None]:
+def predicted(spec: ModelSpec, case: Case, *, batch_size: int, rank: int) -> tuple[float, float | None]:
     """Seconds of a step on one A10G by the estimate's arithmetic, and US$ of a character on its share of it."""
     slot = Slot.parse("A10G")
     work = TrainingWork(
-        width=case.width, height=case.height, steps=CHARACTER_STEPS, batch_size=batch_size, checkpointing=True
+        width=case.width,
+        height=case.height,
+        steps=CHARACTER_STEPS,
+        batch_size=batch_size,
+        rank=rank,
+        checkpointing=True,
     )
     step_s = training_step_s(spec, work, slot)
     offer = OFFERS[INSTANCE]
@@ -268,7 +273,7 @@ def main() -> None:
         steps=arguments.steps,
         device="cuda",
     )
-    step_s, cost_usd = predicted(spec, case, batch_size=arguments.batch_size)
+    step_s, cost_usd = predicted(spec, case, batch_size=arguments.batch_size, rank=arguments.rank)
     print(
         f"{torch.cuda.get_device_name(0)}, cap {arguments.cap_gib:g} GiB, {time.perf_counter() - began_s:.0f} s in all"
     )

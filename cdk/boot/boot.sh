@@ -101,7 +101,7 @@ link_baked_weights() {
 }
 
 write_unit() {
-  mkdir -p "${ROOT}/etc/systemd/system"
+  mkdir -p "${ROOT}/etc/systemd/system" "${STATE_DIR}/tmp"
   cat > "${ROOT}/etc/systemd/system/revalida-agent.service" <<'UNIT'
 [Unit]
 Description=Revalida GPU agent
@@ -119,6 +119,8 @@ EnvironmentFile=/etc/revalida-agent.env
 # The instance store where there is one. PrivateTmp is on the root volume, too small for weights.
 Environment=REVALIDA_SCRATCH_DIR=/var/lib/revalida/scratch
 Environment=REVALIDA_WEIGHTS_DIR=/var/lib/revalida/weights
+# Denoisers that stream from the disk keep their blocks in temporary files: 53 GiB a slot for two experts of 14B.
+Environment=TMPDIR=/var/lib/revalida/tmp
 ExecStart=/opt/revalida/venv/bin/python -m gpu_agent
 Restart=on-failure
 RestartSec=10

@@ -15,6 +15,7 @@ from gpu_agent.worker.run import JobRun
 from gpu_agent.worker.snapshots import CheckpointWriter
 from gpu_agent.worker.training_run import TrainingRun
 from models import catalog
+from models.common.block_files import remove_stale
 from models.interface import ModelError, VideoModel
 from models.lora_training.request import LoraTrainingRequest
 from models.placement import ALLOC_CONF, Plan
@@ -28,6 +29,7 @@ def serve(connection: Connection, slot: SlotSpec) -> None:
     # Ctrl-C and SIGTERM reach the whole process group; what becomes of the work is the agent's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    remove_stale()  # this slot's last worker may have been killed
     channel = Channel(connection)
     worker = Worker(channel, slot)
     threading.Thread(target=worker.prepare_coming, name="prepare", daemon=True).start()

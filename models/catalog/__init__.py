@@ -7,6 +7,7 @@ catalog.check_frames(spec, 81)
 
 from models.catalog.arch import ArchSpec
 from models.catalog.checks import (
+    check_even_shots,
     check_fps,
     check_frames,
     check_guidance_scale,
@@ -63,6 +64,7 @@ __all__ = [
     "WeightsSource",
     "WeightsSpec",
     "all_models",
+    "check_even_shots",
     "check_fps",
     "check_frames",
     "check_guidance_scale",

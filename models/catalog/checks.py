@@ -5,6 +5,7 @@ Each returns what was asked for, or raises SpecViolation with the nearest value 
 
 import math
 
+from models.catalog.cuts import can_be_cut
 from models.catalog.spec import ModelSpec, Size, SizeRule
 from models.catalog.violations import SpecViolation
 
@@ -166,6 +167,25 @@ def check_prompt_length(spec: ModelSpec, prompt: str, *, param: str = "negative_
 def check_shots(spec: ModelSpec, num_shots: int) -> int:
     """Accept up to ``limits.shots`` shots (0 for a request without shots)."""
     return _in_range(spec, num_shots, 0, spec.limits.shots, param="shots")
+
+
+def check_even_shots(spec: ModelSpec, num_shots: int, num_frames: int) -> int:
+    """Accept shots without lengths that a model of native shots can cut a video of `num_frames` into."""
+    if can_be_cut(num_frames, num_shots):
+        return num_shots
+    rule = spec.frame_rule
+    fewer = max(shots for shots in range(1, num_shots) if can_be_cut(num_frames, shots))
+    lengths = [count for count in range(rule.min, rule.max + 1) if rule.admits(count) and can_be_cut(count, num_shots)]
+    length = min(lengths, key=lambda count: abs(count - num_frames))
+    raise SpecViolation(
+        param="shots",
+        code="invalid_shots",
+        message=(
+            f"{spec.id} cannot cut {num_frames} frames into {num_shots} shots of about equal length. "
+            f"The nearest is {fewer} shots, or {length} frames."
+        ),
+        nearest=str(fewer),
+    )
 
 
 def check_image(spec: ModelSpec, *, has_image: bool) -> None:

@@ -110,8 +110,9 @@ class Defaults(Record):
 
 
 class Limits(Record):
-    """Upper bounds of a request. ``prompt_tokens`` is the padded length the text encoder is run at; a prompt may
-    not tokenise to more, which only the family can tell: the doors check ``prompt_chars``."""
+    """Upper bounds of a request. ``prompt_tokens`` is the padded length the text encoder is run at; a prompt, or
+    a shot's text behind it, may not tokenise to more. Only the family can tell, and refuses it before it denoises: the
+    doors check ``prompt_chars``."""
 
     num_inference_steps: int
     prompt_chars: int

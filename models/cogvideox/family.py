@@ -17,6 +17,7 @@ from models.common.embeddings import Embedding
 from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
 from models.common.shots import PlannedShot
+from models.common.texts import count_tokens, require_whole
 from models.interface import GenerationRequest
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ class CogVideoXFamily:
         self.text_pipeline: type | None = None if image else CogVideoXPipeline
         self.image_pipeline: type | None = CogVideoXImageToVideoPipeline if image else None
 
+    def check_text(self, pipe: Any, text: str) -> None:
+        require_whole(text, tokens=count_tokens(pipe.tokenizer, text), max_tokens=MAX_SEQUENCE_LENGTH)
+
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
         """`embeds` of shape (1, 226, T5's width)."""
+        self.check_text(pipe, text)
         return encode_padded(pipe, text, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def arguments(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import PIL.Image
 import torch
 
 from models.common import fingerprint
-from models.common.embeddings import Embedding, EmbeddingCache
 from models.common.family import Family
 from models.common.frames import to_frames
 from models.common.lora import LoraSwitch
@@ -19,6 +16,7 @@ from models.common.pipelines import PipelineSet
 from models.common.progress import Progress
 from models.common.schedulers import shifted
 from models.common.shots import PlannedShot, chained, plan_shots
+from models.common.text_encoding import TextEncoding, Texts
 from models.interface import Checkpoint, GenerationRequest, Phase, Step, UnsupportedRequest
 from models.speed.step_cache import forget_steps
 
@@ -30,12 +28,6 @@ if TYPE_CHECKING:
 DEFAULT_SCHEDULER = "default"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Texts:
-    positive: Embedding
-    negative: Embedding | None
-
-
 class DiffusersVideoModel:
     """A `VideoModel` over stock diffusers pipelines; what differs between families is in `family`."""
 
@@ -43,7 +35,7 @@ class DiffusersVideoModel:
         self.spec = spec
         self._family = family
         self._pipelines = pipelines
-        self._embeddings = EmbeddingCache()
+        self._text_encoding = TextEncoding(family, pipelines)
         self._loras: LoraSwitch | None = None
 
     def generate(
@@ -74,8 +66,8 @@ class DiffusersVideoModel:
         ahead: beside a denoiser at work there may be no room for it."""
         if not self._pipelines.residency.keep_text_encoder:
             self._pipelines.read_ahead_text()
-        elif not self._must_encode_late(request):
-            self._embed(request, self._plan(request))
+        elif not self._text_encoding.waits_for_shots(request):
+            self._text_encoding.of(request, self._plan(request))
 
     def unload(self) -> None:
         """Frees the model's memory."""
@@ -96,7 +88,7 @@ class DiffusersVideoModel:
         progress: Progress,
         on_phase: Callable[[Phase], None],
     ) -> Iterator[Frame]:
-        texts = {} if self._must_encode_late(request) else self._encode(request, shots, on_phase)
+        texts = {} if self._text_encoding.waits_for_shots(request) else self._encode(request, shots, on_phase)
         last_frame: Frame | None = None
         for planned in shots:
             shot = chained(planned, request, last_frame)
@@ -111,43 +103,16 @@ class DiffusersVideoModel:
             for last_frame in self._decode(request, shot, latents, rng):
                 yield last_frame
 
-    def _must_encode_late(self, request: GenerationRequest) -> bool:
-        """True where the encoder is to see images that are yet to be generated; otherwise all texts are encoded
-        ahead, before the denoiser needs the memory."""
-        return self._family.sees_image_in_text and request.continuity == "chain" and len(request.shots) > 1
-
     def _encode(
         self, request: GenerationRequest, shots: list[PlannedShot], on_phase: Callable[[Phase], None]
-    ) -> dict[int, _Texts]:
+    ) -> dict[int, Texts]:
         on_phase("encode")
-        texts = self._embed(request, shots)
+        texts = self._text_encoding.of(request, shots)
         self._pipelines.release_text()
         return texts
 
-    def _embed(self, request: GenerationRequest, shots: list[PlannedShot]) -> dict[int, _Texts]:
-        guided = self._family.classifier_free_guidance and request.guidance_scale > 1
-        return {
-            shot.index: _Texts(
-                positive=self._embedding(shot.text, shot.image),
-                negative=self._embedding(request.negative_prompt, shot.image) if guided else None,
-            )
-            for shot in shots
-        }
-
-    def _embedding(self, text: str, shot_image: PIL.Image.Image | None) -> Embedding:
-        image = shot_image if self._family.sees_image_in_text else None
-        with_image = image is not None or self._family.text_pipeline is None
-        key = (self._pipelines.revision, text, fingerprint.image_sha256(image) if image else None)
-
-        def encode() -> Embedding:
-            with torch.no_grad():
-                return self._family.encode(self._pipelines.text(with_image=with_image), text, image)
-
-        kept = self._embeddings.get_or_encode(key, encode)
-        return {name: tensor.to(self._pipelines.device) for name, tensor in kept.items()}
-
     def _denoise(
-        self, request: GenerationRequest, shot: PlannedShot, texts: _Texts, progress: Progress, rng: torch.Generator
+        self, request: GenerationRequest, shot: PlannedShot, texts: Texts, progress: Progress, rng: torch.Generator
     ) -> torch.Tensor:
         pipe = self._pipelines.generation(with_image=shot.image is not None)
         pipe.scheduler = self._scheduler(request)

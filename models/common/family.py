@@ -36,8 +36,13 @@ class Family(Protocol):
     schedulers: Mapping[str, Callable[[Any], Any]]
     """Name -> maker of a fresh scheduler from the published one's configuration; `default` is the published one."""
 
+    def check_text(self, pipe: Any, text: str) -> None:
+        """Raises `TextTooLong` for a text that the stock pipeline would cut."""
+        ...
+
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:
-        """Named embeddings of one text, batch 1, as the stock pipeline's `encode_prompt` gives them."""
+        """Named embeddings of one text, batch 1, as the stock pipeline's `encode_prompt` gives them. Raises as
+        `check_text` does."""
         ...
 
     def arguments(

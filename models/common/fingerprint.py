@@ -13,6 +13,7 @@ import diffusers
 import PIL.Image
 import torch
 
+from models.common.frames import has_shape, open_image
 from models.interface import Checkpoint, CheckpointMismatch, GenerationRequest
 
 
@@ -24,9 +25,17 @@ def fields_of(request: GenerationRequest, **conditions: Any) -> dict[str, str]:
     values: dict[str, Any] = asdict(request) | conditions
     if request.flow_shift is None:
         del values["flow_shift"]  # checkpoints from before there was one go on
-    values["image"] = file_sha256(request.image) if request.image else None
+    values["image"] = _image_in(request)
     values["loras"] = [(file_sha256(lora.path), lora.scale, lora.experts) for lora in request.loras]
     return {name: _sha256(json.dumps(value, sort_keys=True, default=str).encode()) for name, value in values.items()}
+
+
+def _image_in(request: GenerationRequest) -> str | list[str] | None:
+    """One that is cut to the video's shape is marked: checkpoints from before were taken of it stretched."""
+    if request.image is None:
+        return None
+    digest = file_sha256(request.image)
+    return digest if has_shape(open_image(request.image), (request.width, request.height)) else [digest, "cut to shape"]
 
 
 def fingerprint(fields: Mapping[str, str]) -> str:

@@ -35,3 +35,19 @@ def open_image(path: Path) -> PIL.Image.Image:
             return PIL.ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:  # as Pillow's readers raise
         raise UnsupportedRequest(f"the image cannot be read: {error}", param="image") from error
+
+
+def has_shape(image: PIL.Image.Image, size: tuple[int, int]) -> bool:
+    """Whether `image` is of the shape of `size` (width, height). Less than a pixel too much on one side is how an image
+    scaled to that shape is rounded."""
+    (width, height), (wanted_width, wanted_height) = image.size, size
+    surplus = width * wanted_height - height * wanted_width
+    return -wanted_width < surplus < wanted_height
+
+
+def fitted(image: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
+    """`image` cut to the shape of `size` around its middle, and scaled; one of that shape is left to the stock
+    pipeline, which would stretch any other."""
+    if has_shape(image, size):
+        return image
+    return PIL.ImageOps.fit(image, size, method=PIL.Image.Resampling.LANCZOS)

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
+from diffusers.utils import delete_adapter_layers
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from models.common.fingerprint import file_sha256
+from models.common.lora_scale import header_alphas
 from models.interface import LoraError, LoraRef
 
 DEFAULT_KEPT = 8
 _PARAMETER = re.compile(r"\.(lora_[AB]\.(weight|bias)|lora\.(up|down)\.weight|alpha)$")
 _PREFIX = "transformer."
+_ALPHA = ".alpha"
 
 
 class LoraSwitch:
@@ -47,6 +50,7 @@ class LoraSwitch:
                 denoiser.enable_lora()
             elif getattr(denoiser, "peft_config", None):
                 denoiser.disable_lora()
+            _place(denoiser, {name for name, _ in active})
         self._drop_oldest({name for name, _ in wanted})
 
     def _ensure(self, lora: LoraRef) -> str:
@@ -59,19 +63,31 @@ class LoraSwitch:
         if name in self._loaded:
             self._loaded.move_to_end(name)
             return name
-        state = self._read(lora)
+        state, alphas = self._read(lora)
         for expert in experts:
             _audit(lora, state, self._denoisers[expert])
         for expert in experts:
-            _load(lora, state, self._denoisers[expert], name)
+            _load(lora, state, alphas, self._denoisers[expert], name)
         self._loaded[name] = experts
         return name
 
-    def _read(self, lora: LoraRef) -> dict[str, torch.Tensor]:
+    def _read(self, lora: LoraRef) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+        """The file's tensors in diffusers' layout, and its layers' alphas."""
         try:
             state = load_file(lora.path)
         except (SafetensorError, OSError) as error:
             raise LoraError(lora.name, f"{lora.path.name} is unreadable: {error}") from error
+        converted = self._converted(lora, state)
+        if any(key.endswith(_ALPHA) for key in state):
+            # Perhaps none is left: some of the converters take them into the weights.
+            return converted, {key: value.item() for key, value in converted.items() if key.endswith(_ALPHA)}
+        try:
+            return converted, header_alphas(lora.path, converted, _PREFIX)
+        except ValueError as error:
+            raise LoraError(lora.name, str(error)) from error
+
+    def _converted(self, lora: LoraRef, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`state` in diffusers' layout."""
         try:
             converted = self._pipeline_class.lora_state_dict(dict(state))
         except (ValueError, KeyError) as error:  # the converters name the keys they do not know
@@ -83,7 +99,7 @@ class LoraSwitch:
             if len(self._loaded) <= self._kept:
                 return
             for expert in self._loaded.pop(name):
-                self._denoisers[expert].delete_adapters(name)
+                _remove(self._denoisers[expert], name)
 
 
 def fuse(pipeline_class: Any, denoisers: Mapping[str, Any], loras: tuple[LoraRef, ...]) -> None:
@@ -126,12 +142,30 @@ def _base_name(module_name: str) -> str:
     return module_name.removesuffix(".base_layer")
 
 
-def _load(lora: LoraRef, state: Mapping[str, torch.Tensor], denoiser: Any, name: str) -> None:
-    alphas = {key: value.item() for key, value in state.items() if key.endswith(".alpha")}
-    weights = {key: value for key, value in state.items() if key not in alphas}
+def _load(
+    lora: LoraRef, state: Mapping[str, torch.Tensor], alphas: Mapping[str, float], denoiser: Any, name: str
+) -> None:
+    weights = {key: value for key, value in state.items() if not key.endswith(_ALPHA)}
     try:
         denoiser.load_lora_adapter(
-            weights, prefix=_PREFIX.removesuffix("."), adapter_name=name, network_alphas=alphas or None
+            weights, prefix=_PREFIX.removesuffix("."), adapter_name=name, network_alphas=dict(alphas) or None
         )
     except (RuntimeError, ValueError, KeyError) as error:  # shapes or ranks that do not fit
         raise LoraError(lora.name, f"does not fit the model: {error}") from error
+
+
+def _place(denoiser: Any, active: Collection[str]) -> None:
+    """Takes the active adapters to where the network computes, the others to the host. peft leaves each where its
+    layers' weights lay when it came: of blocks that stream from the disk on the host, from which nothing brings it."""
+    compute = denoiser.device
+    known = getattr(denoiser, "peft_config", {})
+    for path, module in denoiser.named_modules():
+        adapter = path.rpartition(".")[2]
+        if adapter in known:
+            module.to(compute if adapter in active else "cpu")
+
+
+def _remove(denoiser: Any, name: str) -> None:
+    """Not by diffusers' `delete_adapters`: it would divide blocks that stream from the disk into groups anew, after
+    their weights have left them, and read the files back in another order."""
+    delete_adapter_layers(denoiser, name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class PipelineSet:
         fused: tuple[LoraRef, ...] = (),
     ) -> None:
         """`acceleration` None: what the residency's tier means on the device. `fused` LoRAs are part of the weights."""
+        silence_progress_bars()
         self._index = weights.check_folder(folder, elsewhere=self.elsewhere)
         self._family = family
         self._folder = folder
@@ -71,7 +73,7 @@ class PipelineSet:
             networks = [
                 part for part in self._text[with_image].components.values() if isinstance(part, torch.nn.Module)
             ]
-            comes_back = self.residency.text_on_host
+            comes_back = self._keeps_text_on_host
             self._encoders += [Visitor(network, self.device, comes_back=comes_back) for network in networks]
         for encoder in self._encoders:
             encoder.come()
@@ -83,7 +85,7 @@ class PipelineSet:
             return
         for encoder in self._encoders:
             encoder.go()
-        if not self.residency.text_on_host:
+        if not self._keeps_text_on_host:
             self._text.clear()
             self._encoders.clear()
         self._free_memory()
@@ -105,16 +107,12 @@ class PipelineSet:
     def generation(self, *, with_image: bool) -> Any:
         """The resumable pipeline that denoises and decodes; with and without image share their networks."""
         if with_image not in self._generation:
-            given: dict[str, Any] = dict.fromkeys(self._family.text_components)
-            first = next(iter(self._generation.values()), None)
-            if first is not None:
-                given |= {name: getattr(first, name) for name in self._networks()}
-            pipe = self._load(with_image, given)
-            if first is None:
-                names = [name for name in self._networks() if name != "vae"]
-                self._fuse(pipe, names)
-                self.places.settle(denoisers=(getattr(pipe, name) for name in names), vae=pipe.vae)
-            self._generation[with_image] = pipe
+            try:
+                self._generation[with_image] = self._assembled(with_image)
+            except BaseException:
+                if not self._generation:
+                    self.places.close()  # else what was settled before the fault would lie beside the next attempt's
+                raise
         return self._generation[with_image]
 
     @property
@@ -135,28 +133,39 @@ class PipelineSet:
         self.places.close()
         self._free_memory()
 
-    def _load(self, with_image: bool, given: dict[str, Any]) -> Any:
+    @property
+    def _keeps_text_on_host(self) -> bool:
+        """Not while denoisers are yet to be quantised: each is read in full precision first, and the host has no room
+        for the text encoder beside that. It is read anew for the next request, from files the system has by then."""
+        to_be_quantised = self.acceleration.linears is not None and not self._generation
+        return self.residency.text_on_host and not to_be_quantised
+
+    def _pipeline_class(self, with_image: bool) -> Any:
         stock = self._family.image_pipeline if with_image else self._family.text_pipeline
         if stock is None:
             raise LookupError(f"no pipeline for with_image={with_image}; the request was to be refused earlier")
-        dtypes = {"default": self.dtype}
-        if self._family.vae_dtype is not None and self.dtype != torch.float32:
-            dtypes["vae"] = self._family.vae_dtype
+        return resumable(stock)
+
+    def _assembled(self, with_image: bool) -> Any:
+        given: dict[str, Any] = dict.fromkeys(self._family.text_components)
+        first = next(iter(self._generation.values()), None)
+        if first is None:
+            given |= self._settled_networks(self._pipeline_class(with_image))
+        else:
+            given |= {name: getattr(first, name) for name in self._networks()}
+        return self._load(with_image, given)
+
+    def _load(self, with_image: bool, given: dict[str, Any]) -> Any:
         known = {name: part for name, part in given.items() if name in self._components()}
-        known |= self._quickly_loaded({*self._networks()} - known.keys(), dtypes)
-        silence_progress_bars()
-        try:
-            pipe = resumable(stock).from_pretrained(  # type: ignore[attr-defined]
+        with self._naming_the_folder():
+            pipe = self._pipeline_class(with_image).from_pretrained(
                 self._folder,
-                dtype=dtypes,
+                dtype=self._dtypes(),
                 use_safetensors=True,
                 local_files_only=True,
                 variant=weights.variant_of(self._folder),
                 **known,
             )
-        # The folder was whole when it was checked: it changed since. A tokenizer without its files is a ValueError.
-        except (OSError, ValueError, SafetensorError) as error:
-            raise WeightsError(self._folder, str(error)) from error
         if self._published_scheduler is None:
             self._published_scheduler = pipe.scheduler
         pipe.set_progress_bar_config(disable=True)
@@ -164,32 +173,70 @@ class PipelineSet:
         pipe.decode_room_gib = self.residency.decode_room_gib
         return pipe
 
-    def _fuse(self, pipe: Any, names: Collection[str]) -> None:
-        """Before anything is quantised: a sum of quantised weights would be rounded twice."""
-        if not self._fused:
-            return
+    def _settled_networks(self, pipeline_class: Any) -> dict[str, Any]:
+        """The VAE and the denoisers at their places, by component. Each denoiser is read when the one before has been
+        taken to its place: two in full precision are more than a slot's share of the host."""
+        names = [name for name in self._networks() if name != "vae"]
+        self._check_fused({self._family.denoisers[name] for name in names})
+        networks = {"vae": self._network("vae")}
+
+        def denoisers() -> Iterator[Any]:
+            for name in names:
+                networks[name] = self._network(name)
+                self._fuse(pipeline_class, networks[name], self._family.denoisers[name])
+                yield networks[name]
+
+        self.places.settle(denoisers=denoisers(), vae=networks["vae"])
+        return networks
+
+    def _network(self, name: str) -> Any:
+        """One network as published: onto the GPU by several readers at once where it stays there, else onto the host.
+        On a CPU the stock loader's mapped files cost no copy."""
+        cls, dtypes = getattr(diffusers, self._index[name][1]), self._dtypes()
+        dtype, variant = dtypes.get(name, dtypes["default"]), weights.variant_of(self._folder)
+        if self.device.type == "cuda":
+            target = self.device if self._stays_as_read(name) else torch.device("cpu")
+            return fast_load.load_network(cls, self._folder / name, dtype=dtype, device=target, variant=variant)
+        with self._naming_the_folder():
+            return cls.from_pretrained(
+                self._folder,
+                subfolder=name,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                variant=variant,
+            )
+
+    def _stays_as_read(self, name: str) -> bool:
+        mode = self.residency.vae if name == "vae" else self.residency.denoiser
+        return mode == "resident" and self.acceleration.linears is None
+
+    def _dtypes(self) -> dict[str, torch.dtype]:
+        dtypes = {"default": self.dtype}
+        if self._family.vae_dtype is not None and self.dtype != torch.float32:
+            dtypes["vae"] = self._family.vae_dtype
+        return dtypes
+
+    @contextmanager
+    def _naming_the_folder(self) -> Iterator[None]:
+        """The folder was whole when it was checked: it changed since. A tokenizer without its files is a ValueError."""
         try:
-            fuse(type(pipe), {self._family.denoisers[name]: getattr(pipe, name) for name in names}, self._fused)
-        except LoraError as error:
+            yield
+        except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(self._folder, str(error)) from error
 
-    def _quickly_loaded(self, names: Collection[str], dtypes: Mapping[str, torch.dtype]) -> dict[str, Any]:
-        """Networks read by several readers at once: onto the GPU where they stay there. Nothing on a CPU, where the
-        stock loader's mapped files cost no copy."""
-        if self.device.type != "cuda":
-            return {}
-        modes = {"vae": self.residency.vae} | dict.fromkeys(self._family.denoisers, self.residency.denoiser)
-        unquantised = self.acceleration.linears is None
-        return {
-            name: fast_load.load_network(
-                getattr(diffusers, self._index[name][1]),
-                self._folder / name,
-                dtype=dtypes.get(name, dtypes["default"]),
-                device=self.device if modes[name] == "resident" and unquantised else torch.device("cpu"),
-                variant=weights.variant_of(self._folder),
-            )
-            for name in sorted(names)
-        }
+    def _check_fused(self, experts: set[str]) -> None:
+        for lora in self._fused:
+            if lora.experts != "both" and lora.experts not in experts:
+                raise WeightsError(self._folder, f"the model has no {lora.experts} expert for {lora.name}")
+
+    def _fuse(self, pipeline_class: Any, denoiser: Any, expert: str) -> None:
+        """Before anything is quantised: a sum of quantised weights would be rounded twice."""
+        loras = tuple(lora for lora in self._fused if lora.experts in ("both", expert))
+        try:
+            fuse(pipeline_class, {expert: denoiser}, loras)
+        except LoraError as error:
+            raise WeightsError(self._folder, str(error)) from error
 
     def _components(self) -> list[str]:
         return [name for name, entry in self._index.items() if isinstance(entry, list) and entry[0] is not None]

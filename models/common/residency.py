@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from diffusers import AutoencoderKLWan
 
+from models.common.block_files import folder_for_blocks
 from models.common.convolution import use_onednn
 from models.estimate import Layout
 from models.interface import UnsupportedRequest
@@ -187,8 +188,7 @@ class Places:
             cache_steps(denoiser, self._acceleration.step_cache)
 
     def _folder_for_blocks(self) -> str:
-        """A folder for one denoiser alone: diffusers names the files after the blocks, which two experts share."""
-        self._disk.append(TemporaryDirectory(prefix="revalida-blocks-"))
+        self._disk.append(folder_for_blocks())
         return self._disk[-1].name
 
 

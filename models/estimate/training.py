@@ -19,6 +19,7 @@ PRIOR_PASSES = 1.0  # the base's own prediction
 @dataclass(frozen=True, kw_only=True)
 class TrainingWork:
     """The size of a training: pictures of `width` x `height` pixels, held for `num_frames`; `steps` over all experts.
+    `rank` is the LoRA's.
 
     `prior`: with the loss that holds the model to itself; `checkpointing`: activations are made again, not kept."""
 
@@ -27,6 +28,7 @@ class TrainingWork:
     num_frames: int = 1
     steps: int
     batch_size: int
+    rank: int
     prior: bool = False
     checkpointing: bool = False
 

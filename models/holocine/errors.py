@@ -14,10 +14,6 @@ class PromptError(HoloCineError):
         super().__init__(message, param=param)
 
 
-class PromptTooLong(PromptError):
-    """The text has more tokens than the text encoder takes; captions would be cut off."""
-
-
 class ShotError(HoloCineError):
     """Frames, cuts and captions do not fit together."""
 

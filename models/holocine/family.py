@@ -52,11 +52,14 @@ class HoloCineFamily:
         """`text_length`: tokens of the padded text (512 for HoloCine-14B)."""
         self._text_length = text_length
 
+    def check_text(self, pipe: Any, text: str) -> None:
+        locate_captions(pipe.tokenizer, text, max_tokens=self._text_length)
+
     def encode(self, pipe: Any, text: str, image: "PIL.Image.Image | None") -> Embedding:  # noqa: ARG002
         """`embeds` [1, text length, width of UMT5], zero at padding; `captions` int64 [shots + 1, 2], tokens of the
         global caption and of each shot's, empty where the text has no markers.
 
-        Raises `PromptTooLong`, `PromptError`.
+        Raises `TextTooLong`, `PromptError`.
         """
         ranges = locate_captions(pipe.tokenizer, text, max_tokens=self._text_length)
         return encode_padded(pipe, text, max_tokens=self._text_length) | {"captions": _to_tensor(ranges)}

@@ -64,13 +64,16 @@ class HoloCinePipelines(PipelineSet):
         return {name: expert_path(self._folder, self._variant, EXPERTS[name]) for name in wanted}
 
     def _load(self, with_image: bool, given: dict[str, Any]) -> Any:
-        absent = {name: self._expert(name, path) for name, path in self._expert_paths().items() if name not in given}
-        pipe = super()._load(with_image, given | absent)
+        pipe = super()._load(with_image, given)
         # They decode each pixel three times. The fast tier does without, where whole frames fit.
         in_tiles = self.residency.decoder != "half" or self.residency.vae_tiling
         if pipe.vae is not None and in_tiles:
             pipe.vae.enable_tiling(**TILES)
         return pipe
+
+    def _network(self, name: str) -> Any:
+        path = self._expert_paths().get(name)
+        return super()._network(name) if path is None else self._expert(name, path)
 
     def _expert(self, component: str, path: Path) -> HoloCineTransformer3DModel:
         config_path = self._folder / component / "config.json"

@@ -4,7 +4,8 @@ from typing import Any
 
 from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 
-from models.holocine.errors import PromptError, PromptTooLong
+from models.common.texts import require_whole
+from models.holocine.errors import PromptError
 from models.holocine.prompt import TextRanges, Token, find_spans, include_leading_space, text_ranges, token_shot_ids
 
 
@@ -14,7 +15,7 @@ def locate_captions(tokenizer: Any, prompt: str, *, max_tokens: int) -> TextRang
     Captions are looked for in the cleaned text, which is what `WanPipeline` encodes and what offsets refer to.
 
     Raises:
-        PromptTooLong: more than `max_tokens` tokens, the end token included.
+        TextTooLong: more than `max_tokens` tokens, the end token included.
         PromptError: a caption without any token.
         TypeError: the tokenizer reports no character offsets.
     """
@@ -23,8 +24,7 @@ def locate_captions(tokenizer: Any, prompt: str, *, max_tokens: int) -> TextRang
     text = prompt_clean(prompt)
     encoded = tokenizer(text, add_special_tokens=True, return_offsets_mapping=True)
     pieces = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
-    if len(pieces) > max_tokens:
-        raise PromptTooLong(f"the text of all shots has {len(pieces)} tokens; the model reads {max_tokens}")
+    require_whole(prompt, tokens=len(pieces), max_tokens=max_tokens)
     spans = find_spans(text)
     if not spans:
         return None

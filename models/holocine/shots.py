@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from models.catalog.cuts import even_cuts, round_frames
 from models.holocine.errors import PromptError, ShotError
 from models.holocine.prompt import check_captions, count_captions, structured_prompt
 
@@ -31,20 +32,10 @@ class ShotSequence:
         return None if self.cuts is None else latent_shot_indices(self.cuts, self.num_frames)
 
 
-def round_frames(num_frames: int) -> int:
-    """The nearest 4k + 1; halves go to the even k, as in training (r(3) = 1, r(7) = 9, r(11) = 9)."""
-    return 4 * round((num_frames - 1) / 4) + 1
-
-
 def round_size(height: int, width: int, num_frames: int) -> tuple[int, int, int]:
     """Height, width (pixels) and frames that can be generated, each rounded up."""
     up = -(-height // SIZE_MULTIPLE) * SIZE_MULTIPLE, -(-width // SIZE_MULTIPLE) * SIZE_MULTIPLE
     return *up, num_frames if num_frames % 4 == 1 else 4 * -(-num_frames // 4) + 1
-
-
-def even_cuts(num_frames: int, num_shots: int) -> tuple[int, ...]:
-    """Cuts of `num_shots` shots of about equal length in `num_frames` (4k + 1) frames, each on a latent frame."""
-    return tuple(round_frames(round(i * num_frames / num_shots)) for i in range(1, num_shots))
 
 
 def latent_shot_indices(cuts: Sequence[int], num_frames: int) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import PIL.Image
 import torch
 from diffusers import HunyuanVideoImageToVideoPipeline, HunyuanVideoPipeline
+from diffusers.pipelines.hunyuan_video import pipeline_hunyuan_video, pipeline_hunyuan_video_image2video
 
 from models.common import weights
 from models.common.calls import shot_arguments
@@ -22,6 +23,7 @@ from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
 from models.common.schedulers import flow_euler, published
 from models.common.shots import PlannedShot
+from models.common.texts import count_tokens, require_whole
 from models.interface import GenerationRequest
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from models.placement import Plan
 
 LATENT_CONCAT = "latent_concat"
+MAX_SEQUENCE_LENGTH = 256  # tokens; default of the stock pipelines' calls
 # The latent-concat variant decodes its conditioning latent frame too and drops the frames of it: 4, the VAE's ratio.
 DROPPED_FRAMES = 4
 # Every how many image tokens the text encoder's view of the image is sampled; the stock pipeline's own choice.
@@ -57,9 +60,18 @@ class HunyuanVideoFamily:
         self.text_pipeline: type | None = None if with_image else HunyuanVideoPipeline
         self.image_pipeline: type | None = HunyuanVideoImageToVideoPipeline if with_image else None
         self.sees_image_in_text = with_image
+        templated = pipeline_hunyuan_video_image2video if with_image else pipeline_hunyuan_video
+        self._template: Mapping[str, Any] = templated.DEFAULT_PROMPT_TEMPLATE
+
+    def check_text(self, pipe: Any, text: str) -> None:
+        """Llama reads the text inside a template, of which what stands before the text does not count. CLIP is meant
+        to read no more than the first 77 tokens."""
+        tokens = count_tokens(pipe.tokenizer, self._template["template"].format(text)) - self._template["crop_start"]
+        require_whole(text, tokens=tokens, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:
         """`embeds` (1, tokens, Llama's width), `pooled` (1, CLIP's width), `mask` (1, tokens)."""
+        self.check_text(pipe, text)
         image_arguments = {}
         if image is not None:
             interleave = _IMAGE_EMBED_INTERLEAVE.get(self._image_condition_type, 1)

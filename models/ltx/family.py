@@ -17,6 +17,7 @@ from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
 from models.common.schedulers import published
 from models.common.shots import PlannedShot
+from models.common.texts import count_tokens, require_whole
 from models.interface import GenerationRequest
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ class LTXFamily:
     text_pipeline: type | None = LTXPipeline
     image_pipeline: type | None = LTXImageToVideoPipeline
 
+    def check_text(self, pipe: Any, text: str) -> None:
+        require_whole(text, tokens=count_tokens(pipe.tokenizer, text), max_tokens=MAX_SEQUENCE_LENGTH)
+
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
         """`embeds` (1, 128, T5's width) and `mask` (1, 128)."""
+        self.check_text(pipe, text)
         return encode_masked(pipe, text, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def arguments(

@@ -57,6 +57,23 @@ def streamed_gib(spec: ModelSpec, bytes_per_number: int) -> float:
     return weights * _OUTSIDE_BLOCKS + _STREAMED_BLOCKS * largest
 
 
+def lora_parameters(spec: ModelSpec, rank: int) -> int:
+    """Of the adapter that training puts into one denoiser: rank x (inputs + outputs) of each layer that the families'
+    `targets` name. Projections of attention are dim x dim, the text's too: it has been brought to dim before."""
+    denoiser = spec.arch.denoiser
+    projection = 2 * denoiser.dim
+    match denoiser.kind:
+        case "cross-attention":  # queries, keys, values and outputs, of the video itself and towards the text
+            feed_forward = 2 * (denoiser.dim + denoiser.ffn) if spec.family == "wan" else 0
+            sides = denoiser.layers * (8 * projection + feed_forward)
+        case "dual-stream":  # both streams have theirs; single blocks put the outputs into their last layer
+            blocks = 8 * denoiser.layers + 3 * denoiser.single_layers + 4 * denoiser.refiner_layers
+            sides = blocks * projection
+        case _:
+            sides = 4 * denoiser.layers * projection
+    return rank * sides
+
+
 def vae_gib(spec: ModelSpec, bytes_per_number: int) -> float:
     return spec.arch.vae.parameters * bytes_per_number / GIB
 

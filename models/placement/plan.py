@@ -42,9 +42,10 @@ class Plan(NamedTuple):
     ``dtype`` is that of the denoiser's arithmetic. ``vae_tiling``: decode in pieces, strips where ``decode_room_gib``
     (beside the weights that stay) holds them and the family knows them, else the class's spatial tiles. ``phases_gib``
     are the predicted peaks of one GPU (of the host on a CPU slot) by phase, ``predicted_peak_gib`` the largest.
-    ``host_gib`` is what the slot's processes, one a GPU, hold in host memory: every part that is not resident, or,
-    where ``stream_from_disk``, only the text encoder on its way and the blocks on theirs, because the host could not
-    hold the denoiser. ``tier`` is the one that was asked for.
+    ``host_gib`` is the most that the slot's processes, one a GPU, hold in host memory. At work that is every part that
+    is not resident, or, where ``stream_from_disk``, only the text encoder on its way and the blocks on theirs, because
+    the host could not hold the denoiser. While loading it is one denoiser in full precision beside what has been taken
+    to its place. ``tier`` is the one that was asked for.
     """
 
     dtype: Dtype

@@ -17,6 +17,9 @@ _MARGIN = 1.05
 _HOST_BASE_GIB = 3.0
 # Host copies of the blocks under way, where a denoiser streams from the local disk: read, pinned and copied.
 _DISK_STAGING = 2.0
+# While a network is read: numbers that the files have in another precision, in both
+# (`models.speed.fast_load.CONVERTED_BYTES`). The readers' buffers are the base's.
+_READING_GIB = 0.5
 # On a CPU, a job that would take longer than this is refused: nobody means it.
 _LONGEST_CPU_S = 6 * 3600.0
 
@@ -119,10 +122,23 @@ def _gpu_plan(spec: ModelSpec, work: Work, slot: Slot, option: _Option, tier: Ti
         phases_gib=phases,
         predicted_peak_gib=max(phases.values()),
         # One process a GPU, each with copies of its own.
-        host_gib=split.gpus * (_HOST_BASE_GIB + sum(held.values())),
+        host_gib=split.gpus * (_HOST_BASE_GIB + max(sum(held.values()), _loading_gib(spec, parts, held, from_disk))),
         stream_from_disk=from_disk,
         tier=tier,
     )
+
+
+def _loading_gib(spec: ModelSpec, parts: dict[str, PartPlan], held: dict[str, float], from_disk: bool) -> float:
+    """The most of the host while the networks are read: denoisers come one after the other (`models.common.pipelines`),
+    each whole in bf16 before it goes to the GPU or the disk, or is quantised. A family's own reader takes this way even
+    where the quick one reads onto the GPU."""
+    denoiser = parts["denoise"]
+    stay_on_host = denoiser.mode != "resident" and not from_disk
+    settled = denoiser.total_gib * (1 - 1 / spec.arch.experts) if stay_on_host else 0.0
+    # Before denoisers that are to be quantised the text encoder leaves the host, too.
+    text = held.get("text", 0.0) if denoiser.dtype == "bfloat16" and not from_disk else 0.0
+    beside = settled + text + held.get("decode", 0.0)
+    return _READING_GIB + max(parts["text"].total_gib, beside + memory.expert_gib(spec, 2))
 
 
 def _on_gpu_gib(parts: dict[str, PartPlan], phase: str) -> float:

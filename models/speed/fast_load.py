@@ -26,6 +26,8 @@ from torch import Tensor, nn
 from models.interface import WeightsError
 
 READERS = 8
+CONVERTED_BYTES = 2**29
+"""Of a file's numbers that are to be kept in another precision, so many are held in both at a time."""
 _PIECE_BYTES = 2**25
 _PAGE_BYTES = 4096
 _DTYPES = {
@@ -75,16 +77,33 @@ def load_network(
     if missing:
         raise WeightsError(folder, f"{len(missing)} tensors are missing, the first is {missing[0]}")
     found = {name: entry for name, entry in entries.items() if name in wanted}
-    tensors = read_tensors(found, device)
-    for name, tensor in tensors.items():
-        if tuple(tensor.shape) != tuple(wanted[name].shape):
-            raise WeightsError(found[name].path, f"{name} has the shape {tuple(tensor.shape)}")
-        kept = torch.float32 if any(part in name.split(".") for part in fp32) else dtype
-        _put(network, name, tensor.to(kept) if tensor.is_floating_point() else tensor)
+    for name, entry in found.items():
+        if entry.shape != tuple(wanted[name].shape):
+            raise WeightsError(entry.path, f"{name} has the shape {entry.shape}")
+    kept = {name: torch.float32 if any(part in name.split(".") for part in fp32) else dtype for name in found}
+    for portion in _portions(found, kept):
+        for name, tensor in read_tensors(portion, device).items():
+            _put(network, name, tensor.to(kept[name]) if tensor.is_floating_point() else tensor)
     for module in network.modules():
         for name, buffer in module._buffers.items():
             module._buffers[name] = None if buffer is None else buffer.to(device)
     return network.eval()
+
+
+def _portions(entries: Mapping[str, Entry], kept: Mapping[str, torch.dtype]) -> Iterator[dict[str, Entry]]:
+    """What is kept as it is in the files all at once, the rest bit by bit: Wan A14B's experts are published in float32,
+    53 GiB each, of which 27 are kept."""
+    portion = {name: entry for name, entry in entries.items() if entry.dtype == kept[name]}
+    others = {name: entry for name, entry in entries.items() if name not in portion}
+    room = 0
+    for name, entry in others.items():
+        if portion and entry.num_bytes > room:
+            yield portion
+            portion, room = {}, CONVERTED_BYTES
+        portion[name] = entry
+        room -= entry.num_bytes
+    if portion:
+        yield portion
 
 
 def _put(network: nn.Module, name: str, tensor: Tensor) -> None:
@@ -130,6 +149,8 @@ def read_tensors(entries: Mapping[str, Entry], device: torch.device, *, readers:
     """The tensors on `device`; returns when they are there."""
     tensors = {name: torch.empty(entry.shape, dtype=entry.dtype, device=device) for name, entry in entries.items()}
     pieces = [piece for name, entry in entries.items() for piece in _pieces(entry, tensors[name])]
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # the memory given out may still be in use by work that was queued before
     pieces.sort(key=lambda piece: (piece.entry.path, piece.entry.begin + piece.offset))
     source = iter(pieces)
     lock = threading.Lock()

@@ -19,12 +19,16 @@ def pinned(num_bytes: int) -> Tensor:
     """uint8 host memory, page-locked where there is a GPU. (torch's own pinned allocator takes the next power of two:
     up to twice the memory.)"""
     memory = torch.empty(num_bytes, dtype=torch.uint8)
-    if torch.cuda.is_available() and num_bytes:
+    _pin(memory)
+    return memory
+
+
+def _pin(memory: Tensor) -> None:
+    if torch.cuda.is_available() and memory.numel():
         runtime = torch.cuda.cudart()  # type: ignore[no-untyped-call]
         address = memory.data_ptr()
-        torch.cuda.check_error(runtime.cudaHostRegister(address, num_bytes, 0))
+        torch.cuda.check_error(runtime.cudaHostRegister(address, memory.numel(), 0))
         weakref.finalize(memory.untyped_storage(), runtime.cudaHostUnregister, address)
-    return memory
 
 
 class _Piece(NamedTuple):
@@ -56,13 +60,15 @@ class HostCopy:
     def __init__(self, *modules: nn.Module, buffers: bool = True) -> None:
         """Moves the tensors into one flat block, pinned where there is a GPU."""
         self._pieces, size = _lay_out(modules, buffers)
-        self.host = pinned(size)
+        self.host = torch.empty(size, dtype=torch.uint8)
         for piece in self._pieces:
             module, name, is_parameter = piece.holders[0]
             held = module._parameters[name] if is_parameter else module._buffers[name]
             assert held is not None
             piece.view(self.host).copy_(held.detach())
             piece.bind(self.host)  # one by one: what is copied is freed
+        # Not before: pinning takes all pages at once, which would be a second whole copy beside the first.
+        _pin(self.host)
 
     @property
     def num_bytes(self) -> int:

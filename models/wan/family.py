@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import WanImageToVideoPipeline, WanPipeline
+from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 
 from models import catalog
 from models.common import weights
@@ -21,6 +22,7 @@ from models.common.engine import DiffusersVideoModel
 from models.common.loading import open_model
 from models.common.schedulers import flow_dpm, flow_euler, flow_unipc, published
 from models.common.shots import PlannedShot
+from models.common.texts import count_tokens, require_whole
 from models.estimate.work import LatentGrid
 from models.interface import GenerationRequest
 from models.placement import memory
@@ -56,8 +58,12 @@ class WanFamily:
         self.image_pipeline: type | None = WanImageToVideoPipeline if image else None
         self._two_experts = two_experts
 
+    def check_text(self, pipe: Any, text: str) -> None:
+        require_whole(text, tokens=count_tokens(pipe.tokenizer, prompt_clean(text)), max_tokens=MAX_SEQUENCE_LENGTH)
+
     def encode(self, pipe: Any, text: str, image: PIL.Image.Image | None) -> Embedding:  # noqa: ARG002
         """`embeds` of shape (1, 512, width of UMT5), zero beyond the text's tokens."""
+        self.check_text(pipe, text)
         return encode_padded(pipe, text, max_tokens=MAX_SEQUENCE_LENGTH)
 
     def arguments(

@@ -183,6 +183,17 @@ def test_given_a_machine_when_the_unit_is_written_then_restarts_are_limited_and_
         assert any(line.startswith(f"Environment={setting}=/var/lib/revalida/") for line in unit)
 
 
+def test_given_a_machine_when_the_unit_is_written_then_temporary_files_go_to_the_instance_store_too(
+    tmp_path: Path,
+) -> None:
+    """Denoisers that stream from the disk write tens of GiB of them. Python passes over a TMPDIR that is not there."""
+    assert bash(tmp_path, "write_unit").returncode == 0
+
+    unit = (tmp_path / "etc/systemd/system/revalida-agent.service").read_text()
+    (folder,) = re.findall(r"^Environment=TMPDIR=(/var/lib/revalida/.+)$", unit, re.MULTILINE)
+    assert (tmp_path / folder[1:]).is_dir()
+
+
 def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that_the_dashboard_shows(
     tmp_path: Path, production: Synthesis
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from models import catalog
+from models.catalog.cuts import even_cuts
 from models.common.schedulers import EvenFlowEuler
 from training.evaluation.generate import TEXT, Frames, image_to_video, psnr_db, text_to_video, to_tensor
 from training.evaluation.pipelines import open_pipeline
@@ -117,8 +118,6 @@ STORY_KINDS = ((2, 49), (3, 49), (4, 49), (4, 81))
 
 def measure_stories(folder: Path, variant: str, count: int, device: str) -> Rows:
     """Shares for multi-shot, `count` held-out stories of each number of shots with even cuts."""
-    from models.holocine.shots import even_cuts
-
     pipe = open_holocine(folder, variant, device)
     rows, every = {}, []
     admitted = catalog.get("holocine-mini" if variant == "full" else "holocine-mini-sparse").frame_rule.admits

@@ -140,7 +140,7 @@ export const en = {
     accepted: "Accepted. It is in the queue.",
     image: {
       drop: "Drop the first frame here",
-      kinds: "PNG, JPEG or WebP. It is used as it is; the model takes its own size.",
+      kinds: "PNG, JPEG or WebP. Of another shape than the video, it is cut around its middle.",
       sending: "Uploading…",
       kept: "First frame of the video",
       alt: "The first frame",

@@ -144,7 +144,7 @@ export const pt: Texts<typeof en> = {
     accepted: "Aceito. Está na fila.",
     image: {
       drop: "Solte aqui o primeiro quadro",
-      kinds: "PNG, JPEG ou WebP. É usado como está; o modelo usa o tamanho dele.",
+      kinds: "PNG, JPEG ou WebP. Em outro formato que o do vídeo, é cortada em torno do centro.",
       sending: "Enviando…",
       kept: "Primeiro quadro do vídeo",
       alt: "O primeiro quadro",

@@ -15,6 +15,7 @@ from gpu_agent.worker.encode import EncodingJob
 from gpu_agent.worker.extension import SourceUnusable, input_frame
 from gpu_agent.worker.protocol import JobFailed, RunJob, VideoEncoded
 from jobs.request import OutputBody, SourceVideo
+from models.common.shots import plan_shots
 from models.output import write_video
 from tests.unit.jobs.made import queued, request
 
@@ -104,6 +105,20 @@ def test_given_an_edit_then_the_first_frame_is_the_input_image(tmp_path: Path) -
     image = input_frame(video, asked("edit", 3), tmp_path / "frame.png")
 
     assert level_of(image) == pytest.approx(20, abs=2)
+
+
+def test_given_an_edit_of_a_portrait_as_a_square_then_it_begins_at_the_frames_middle(tmp_path: Path) -> None:
+    portrait = np.full((2 * SIDE, SIDE, 3), 20, np.uint8)
+    portrait[SIDE // 2 : -SIDE // 2] = 180
+    write_video([portrait], tmp_path / "portrait.mp4", fps=16, num_frames=1)
+    job = queued(request=asked("edit", 1))
+
+    image = input_frame(tmp_path / "portrait.mp4", job.request, tmp_path / "frame.png")
+    shot, *_ = plan_shots(generation_request(job, image=image, loras=()), takes_text_alone=False, takes_image=True)
+
+    assert shot.image is not None
+    assert shot.image.size == (SIDE, SIDE)
+    assert np.asarray(shot.image).mean() == pytest.approx(180, abs=5)
 
 
 def test_given_a_video_that_is_not_what_was_accepted_then_it_says_what_it_is(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from gpu_agent.held import Hands
 from gpu_agent.loops import Loop
 from gpu_agent.offers import Gpu, divide, estimate_slot, slot_name
-from gpu_agent.worker.failures import classify
+from gpu_agent.worker.failures import classify, describe
 from gpu_agent.worker.protocol import FailureKind
+from models.common.texts import TextTooLong
 
 WAIT_S = 30.0
 
@@ -92,3 +93,10 @@ def test_given_an_error_of_the_disk_then_the_machine_is_to_blame_and_not_the_job
     assert classify(RuntimeError("CUDA error: uncorrectable ECC error encountered"))[0] is FailureKind.GPU
     assert classify(RuntimeError("CUDA error: an illegal memory access"))[0] is FailureKind.DEVICE
     assert classify(RuntimeError("shape mismatch")) == (FailureKind.WORKER, "generation_error")
+
+
+def test_given_a_text_longer_than_the_model_reads_then_the_request_is_to_blame_and_told_the_field() -> None:
+    error = TextTooLong("a circle", tokens=300, max_tokens=256, param="shots[1].prompt", subject="the shot's text")
+
+    assert classify(error) == (FailureKind.REQUEST, "unsupported_request")
+    assert "shots[1].prompt: the shot's text has 300 tokens; the model reads 256" in describe(error)

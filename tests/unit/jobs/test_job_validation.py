@@ -194,6 +194,16 @@ def test_given_native_shots_that_cannot_be_cut_so_then_refused(shots: Any) -> No
     assert str(refused.value.param).startswith("shots")
 
 
+def test_given_more_native_shots_than_the_frames_can_be_cut_into_then_the_nearest_are_named() -> None:
+    asked = {"model": "holocine-14b", "prompt": "a lighthouse in a storm", "num_frames": 97}
+    with pytest.raises(RequestError, match="19 shots, or 93 frames") as refused:
+        validate({**asked, "shots": [{"prompt": "a"}] * 20})
+
+    assert (refused.value.param, refused.value.code) == ("shots", "invalid_shots")
+    assert len(validate({**asked, "shots": [{"prompt": "a"}] * 19}).shots) == 19
+    assert len(validate({**asked, "num_frames": 93, "shots": [{"prompt": "a"}] * 20}).shots) == 20
+
+
 def test_given_native_shots_without_a_scene_then_the_prompt_is_wanted() -> None:
     with pytest.raises(RequestError) as refused:
         validate({"model": "holocine-mini", "shots": [{"prompt": "a"}, {"prompt": "b"}]})

@@ -85,7 +85,7 @@ def test_given_a_small_network_when_benched_then_steps_are_timed_and_a_character
     )
 
     found = bench_lora.measure(spec, case, base="full", rank=2, batch_size=1, steps=4, device="cpu")
-    step_s, cost_usd = bench_lora.predicted(spec, bench_lora.CASES[spec.id], batch_size=1)
+    step_s, cost_usd = bench_lora.predicted(spec, bench_lora.CASES[spec.id], batch_size=1, rank=16)
 
     assert found.step_s > 0
     assert step_s > 0

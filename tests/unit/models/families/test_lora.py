@@ -1,22 +1,26 @@
 """LoRAs by request: what is applied is what stock diffusers applies, and what is gone leaves no trace."""
 
 import dataclasses
+import json
 import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from models.common.lora import LoraSwitch
-from models.common.residency import Places
+from models.common.residency import Places, Residency
 from models.interface import LoraError, LoraRef
 from models.placement.plan import Mode
 from tests.unit.models.families import cases
+from tests.unit.models.families.test_residency import PLACES, needs_gpu, open_model
 
 CASE = cases.CASES["wan-t2v-two-experts"]
 LAYERS = ("blocks.0.attn1.to_q", "blocks.1.attn2.to_k", "blocks.1.ffn.net.2")
@@ -170,6 +174,130 @@ def test_given_a_denoiser_that_is_not_kept_on_the_device_then_a_lora_does_the_sa
 
     np.testing.assert_array_equal(frames, stock_frames(folder, (style,)))
     np.testing.assert_array_equal(cases.frames_of(model, cases.request(CASE, folder)), base)
+
+
+def test_given_a_denoiser_that_streams_from_the_disk_then_an_active_lora_lies_where_it_computes(
+    style: LoraRef, weights_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The meta device stands in for a GPU: what is left on the host would meet tensors of another device there."""
+    monkeypatch.setattr(torch, "meta", SimpleNamespace(), raising=False)  # diffusers asks for the device's own module
+    network = diffusers.WanTransformer3DModel.from_pretrained(weights_of(CASE.name) / "transformer")
+    places = Places(Residency(**PLACES[-1]), torch.device("meta"))
+    places.settle(denoisers=[network], vae=torch.nn.Module())
+
+    LoraSwitch(CASE.stock, {"high_noise": network}).activate((style,))
+
+    where = [tensor.device.type for name, tensor in network.named_parameters() if ".lora_" in name]
+    assert where == ["meta"] * 2 * len(LAYERS)
+    places.close()
+
+
+def test_given_a_denoiser_that_streams_from_the_disk_when_its_oldest_lora_goes_then_its_weights_are_its_own(
+    style: LoraRef, person: LoraRef, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    model, plain = open_model(CASE, folder, Residency(**PLACES[-1]), "cpu"), cases.request(CASE, folder)
+    base = cases.frames_of(model, plain)
+    pipe = model._pipelines.generation(with_image=False)
+    model._loras = LoraSwitch(CASE.stock, {"high_noise": pipe.transformer, "low_noise": pipe.transformer_2}, kept=1)
+    cases.frames_of(model, cases.request(CASE, folder, loras=(style,)))
+
+    with_person = cases.frames_of(model, cases.request(CASE, folder, loras=(person,)))
+
+    # Tensors of a file are aligned otherwise than the allocator's, and a CPU then rounds other sums.
+    np.testing.assert_allclose(with_person.astype(int), stock_frames(folder, (person,)).astype(int), atol=1)
+    np.testing.assert_array_equal(cases.frames_of(model, plain), base)
+    model.unload()
+
+
+@needs_gpu
+@pytest.mark.parametrize("places", PLACES[1:])
+def test_given_a_gpu_when_a_lora_comes_goes_and_comes_again_then_it_does_what_it_does_to_a_resident_denoiser(
+    places: dict[str, Any], style: LoraRef, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    plain, styled = cases.request(CASE, folder), cases.request(CASE, folder, loras=(style,))
+    resident = open_model(CASE, folder, Residency(**PLACES[0]), "cuda")
+    model = open_model(CASE, folder, Residency(**places), "cuda")
+
+    for asked in (styled, plain, styled):
+        np.testing.assert_array_equal(cases.frames_of(model, asked), cases.frames_of(resident, asked))
+    model.unload()
+
+
+def scaled_by_header(path: Path, source: Path, **config: Any) -> LoraRef:
+    """`source` as peft and our training write it: how strong it is stands in the header, by network."""
+    tagged = {f"transformer.{key}": value for key, value in {"r": 2, "target_modules": ["to_q"], **config}.items()}
+    save_file(load_file(source), path, metadata={"format": "pt", "lora_adapter_metadata": json.dumps(tagged)})
+    return LoraRef(path=path, scale=0.8, name=path.stem)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"lora_alpha": 8.0},
+        {"lora_alpha": 1.0, "alpha_pattern": {"blocks.1.attn2.to_k": 6.0, "ffn.net.2": 3.0}},
+        {"lora_alpha": 2.0, "use_rslora": True},
+    ],
+    ids=["one alpha", "some layers' own", "rank-stabilised"],
+)
+def test_given_a_scale_in_the_header_then_frames_equal_stock_diffusers(
+    config: dict[str, Any], style: LoraRef, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    strong = scaled_by_header(tmp_path / "strong.safetensors", style.path, **config)
+    model = cases.load(CASE, folder)
+    unscaled = cases.frames_of(model, cases.request(CASE, folder, loras=(style,)))
+
+    frames = cases.frames_of(model, cases.request(CASE, folder, loras=(strong,)))
+
+    assert not np.array_equal(frames, unscaled)
+    np.testing.assert_array_equal(frames, stock_frames(folder, (strong,)))
+
+
+def test_given_a_header_that_would_rebuild_the_network_then_its_scale_alone_is_taken(
+    style: LoraRef, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    plain = scaled_by_header(tmp_path / "plain.safetensors", style.path, lora_alpha=8.0)
+    pissa = scaled_by_header(
+        tmp_path / "pissa.safetensors", style.path, lora_alpha=8.0, init_lora_weights="pissa", r=10**9
+    )
+    model = cases.load(CASE, folder)
+    base = cases.frames_of(model, cases.request(CASE, folder))
+
+    frames = cases.frames_of(model, cases.request(CASE, folder, loras=(pissa,)))
+
+    np.testing.assert_array_equal(frames, cases.frames_of(model, cases.request(CASE, folder, loras=(plain,))))
+    np.testing.assert_array_equal(cases.frames_of(model, cases.request(CASE, folder)), base)
+
+
+def test_given_alphas_in_the_tensors_then_the_headers_is_passed_over(
+    style: LoraRef, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    state = load_file(style.path) | {f"transformer.{layer}.alpha": torch.tensor(2.0) for layer in LAYERS}
+    save_file(state, tmp_path / "with_alphas.safetensors")
+    both = scaled_by_header(tmp_path / "both.safetensors", tmp_path / "with_alphas.safetensors", lora_alpha=8.0)
+    model = cases.load(CASE, folder)
+
+    frames = cases.frames_of(model, cases.request(CASE, folder, loras=(both,)))
+
+    np.testing.assert_array_equal(frames, cases.frames_of(model, cases.request(CASE, folder, loras=(style,))))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"lora_alpha": None}, {"lora_alpha": 1, "alpha_pattern": {"(": 2}}, {"lora_alpha": 1, "alpha_pattern": [2]}],
+)
+def test_given_a_header_whose_alphas_are_unreadable_then_refused(
+    config: dict[str, Any], style: LoraRef, tmp_path: Path, weights_of: Callable[[str], Path]
+) -> None:
+    folder = weights_of(CASE.name)
+    lora = scaled_by_header(tmp_path / "broken.safetensors", style.path, **config)
+
+    with pytest.raises(LoraError, match="header"):
+        cases.frames_of(cases.load(CASE, folder), cases.request(CASE, folder, loras=(lora,)))
 
 
 def test_given_a_lora_for_one_expert_then_only_that_expert_has_it(

@@ -52,4 +52,4 @@ def test_given_an_encoder_that_is_freed_after_use_then_prefetching_loads_nothing
     model.prefetch(cases.request(CASE, folder))
 
     assert not model._pipelines.text_is_loaded
-    assert len(model._embeddings) == 0
+    assert len(model._text_encoding.kept) == 0

@@ -190,6 +190,9 @@ def test_given_more_text_than_the_encoder_reads_when_encoded_then_it_is_refused_
     with pytest.raises(UnsupportedRequest, match="the model reads") as refused:
         run(open_model(folder), request_for(prompt="long " * 200))
     assert refused.value.param == "prompt"
+    with pytest.raises(UnsupportedRequest, match="the model reads") as refused:
+        run(open_model(folder), request_for(negative_prompt="long " * 200))
+    assert refused.value.param == "negative_prompt"
 
 
 def test_given_a_missing_expert_when_opened_then_its_file_is_named(folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 import torch
 from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 
+from models import catalog
+from models.catalog.cuts import can_be_cut, round_frames
 from models.common.schedulers import EvenFlowEuler
 from models.holocine.errors import HoloCineError, PromptError, ShotError
 from models.holocine.layout import ShotLayout
@@ -27,7 +29,6 @@ from models.holocine.shots import (
     plan_captions,
     plan_prompt,
     resolve_sequence,
-    round_frames,
     round_size,
 )
 from tests.unit.models.holocine.goldens import GOLDENS, text_ranges_of
@@ -237,3 +238,20 @@ def test_given_shot_lengths_when_turned_into_cuts_then_only_latent_boundaries_ar
 def test_given_more_shots_than_fit_the_frames_when_planned_then_they_are_refused() -> None:
     with pytest.raises(ShotError, match="6 captions"):
         plan_captions("A garden.", [f"Shot {i}." for i in range(6)], num_frames=17)
+
+
+def test_given_any_shots_in_any_frames_then_the_doors_accept_what_the_model_does() -> None:
+    spec = catalog.get("holocine-14b")
+
+    def is_made(num_frames: int, num_shots: int) -> bool:
+        try:
+            plan_captions("a harbour", ["a boat"] * num_shots, num_frames=num_frames)
+        except ShotError:
+            return False
+        return True
+
+    counts = [count for count in range(spec.frame_rule.min, spec.frame_rule.max + 1) if spec.frame_rule.admits(count)]
+    asked = [(count, shots) for count in counts for shots in range(1, spec.limits.shots + 1)]
+    accepted = [each for each in asked if can_be_cut(*each)]
+    assert accepted == [each for each in asked if is_made(*each)]
+    assert len(accepted) < len(asked)

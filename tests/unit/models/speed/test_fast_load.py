@@ -112,3 +112,27 @@ def test_given_a_file_cut_short_then_the_error_names_it(folder_of: Callable[[str
         fast_load.load_network(diffusers.WanTransformer3DModel, folder, dtype=torch.float32, device=CPU)
 
     assert refusal.value.file == path
+
+
+def test_given_files_in_float32_when_kept_in_bfloat16_then_few_of_their_numbers_are_held_in_both(
+    folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of("wan-t2v-two-experts") / "transformer"
+    entries = fast_load.read_headers(fast_load.weight_files(folder))
+    largest = max(entry.num_bytes for entry in entries.values())
+    monkeypatch.setattr(fast_load, "CONVERTED_BYTES", 2 * largest)
+    read, held = fast_load.read_tensors, []
+
+    def watched(portion: dict[str, fast_load.Entry], device: torch.device) -> dict[str, torch.Tensor]:
+        held.append(sum(entry.num_bytes for name, entry in portion.items() if not kept_in_float32(name)))
+        return read(portion, device)
+
+    def kept_in_float32(name: str) -> bool:
+        return any(part in name.split(".") for part in diffusers.WanTransformer3DModel._keep_in_fp32_modules)
+
+    monkeypatch.setattr(fast_load, "read_tensors", watched)
+    fast_load.load_network(diffusers.WanTransformer3DModel, folder, dtype=torch.bfloat16, device=CPU)
+
+    assert {entry.dtype for entry in entries.values()} == {torch.float32}
+    assert len(held) > 2
+    assert max(held) <= 2 * largest

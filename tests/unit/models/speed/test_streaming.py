@@ -1,7 +1,9 @@
 """Streamed blocks and host copies change where weights lie, and not one bit of the result."""
 
+import pytest
 import torch
 
+from models.speed import host_copy
 from models.speed.host_copy import HostCopy
 from models.speed.streaming import Slots, stream_blocks
 from tests.unit.models.speed.networks import tiny_wan, wan_inputs
@@ -51,3 +53,20 @@ def test_given_a_host_copy_when_it_visits_and_leaves_then_the_network_computes_t
 
     assert network.proj_out.weight.data_ptr() != there
     assert torch.equal(output(network), reference)
+
+
+def test_given_a_host_copy_when_it_is_pinned_then_what_it_copies_is_gone_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = tiny_wan()
+    inside: list[bool] = []
+
+    def pin(memory: torch.Tensor) -> None:
+        bounds = range(memory.data_ptr(), memory.data_ptr() + memory.numel())
+        inside.extend(parameter.data_ptr() in bounds for parameter in network.parameters())
+
+    monkeypatch.setattr(host_copy, "_pin", pin)
+    HostCopy(network)
+
+    assert inside
+    assert all(inside)
