@@ -74,8 +74,9 @@ class Permissions:
         function.allow(["events:PutEvents"], [self.events.bus.event_bus_arn])
 
     def planner(self, function: DomainFunction) -> None:
-        """Reads the backlog and the Spot prices, sets the groups' sizes, keeps its record."""
+        """Reads the backlog, which weights there are and the Spot prices, sets the groups' sizes, keeps its record."""
         self._table(function, [*_READ, "dynamodb:PutItem"])
+        self._list_bucket(function)
         self._describe_fleet(function)
         function.allow(["ec2:DescribeSpotPriceHistory"], ["*"])
         self._on_groups(function, ["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"])

@@ -95,12 +95,23 @@ class EventSettings(_Settings):
 
 
 class WarmWindow(_Settings):
-    """Instances that stand ready on `days` (0 is Monday) from `from_hour` up to `to_hour`, in UTC."""
+    """Instances that stand ready on `days` (0 is Monday) from `from_hour` up to `to_hour`, in UTC.
+
+    Refuses what the planner's `jobs.planner.WarmWindow` refuses: a window that only the function refuses stops it."""
 
     days: tuple[Annotated[int, Field(ge=0, le=6)], ...]
     from_hour: Annotated[int, Field(ge=0, le=23)]
     to_hour: Annotated[int, Field(ge=1, le=24)]
     instances: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _within_one_day(self) -> "WarmWindow":
+        if self.to_hour <= self.from_hour:
+            raise ValueError(
+                f"scaling.warm_windows: to_hour={self.to_hour} is not after from_hour={self.from_hour}; write a window "
+                f"over midnight as two: {self.from_hour} to 24, and 0 to {self.to_hour} with each of its days one later"
+            )
+        return self
 
 
 class ScalingSettings(_Settings):

@@ -29,7 +29,7 @@ class WaitingJob:
 @dataclass(frozen=True, kw_only=True)
 class SlotView:
     """The slot that asks. `models` are those it can run; `loaded` is the one in its memory. `leaves_to_spot`: it is of
-    an on-demand instance while Spot can be had, and should only run what Spot must not."""
+    an on-demand instance while Spot has some, and should only run what Spot must not."""
 
     models: frozenset[str]
     loaded: str | None = None
@@ -57,7 +57,7 @@ class ChoicePolicy:
     """
 
     affinity_bound_s: float = 300.0
-    on_demand_patience_s: float = 900.0
+    on_demand_patience_s: float = 900.0  # jobs.waiting: ON_DEMAND_PATIENCE_S; the choice imports nothing of ours
     priority_ageing_s: float = 3600.0
     latency_target_s: float | None = None
 

@@ -25,11 +25,11 @@ class FleetOrders:
         return plan.spend.month_usd >= plan.spend.max_usd_per_month
 
     def leaves_to_spot(self, *, is_spot: bool) -> bool:
-        """An on-demand instance leaves ordinary work to Spot, for a third of the price, while Spot can be had."""
+        """An on-demand instance leaves ordinary work to Spot, for a third of the price, while Spot has instances."""
         plan = self._latest()
         if is_spot or plan is None or not plan.on_demand.instances:
             return False
-        return plan.memory.closed_until_s <= plan.at
+        return plan.memory.value().spot_serves(plan.at)
 
     def retires(self, instance_id: str) -> bool:
         """Its few jobs fit into slots that idle elsewhere: it is to hand them over and leave."""

@@ -11,6 +11,7 @@ from gpu_agent.cadence import Cadence
 from gpu_agent.choice import ChoicePolicy
 from gpu_agent.supervision import SupervisionPolicy
 from jobs.request import Tier
+from jobs.waiting import ON_DEMAND_PATIENCE_S
 
 # The link-local address of the instance metadata service: docs.aws.amazon.com/AWSEC2, "Instance metadata".
 IMDS_ENDPOINT = "http://169.254.169.254"
@@ -57,7 +58,7 @@ class AgentSettings(BaseSettings):
     prefetch_lead_s: float = 10.0  # how long before its slot is free a job's inputs and texts are made ready
 
     affinity_bound_s: float = 300.0
-    on_demand_patience_s: float = 900.0
+    on_demand_patience_s: float = ON_DEMAND_PATIENCE_S
     priority_ageing_s: float = 3600.0
     latency_target_s: float | None = None
     recycle_after_jobs: int = 50

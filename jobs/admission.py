@@ -1,13 +1,13 @@
 """Can the fleet run this request, and what would it take? Asked at the door, by quotes and by `GET /v1/models`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from jobs import clock
 from jobs.errors import RequestError
-from jobs.fleet import Abilities, FleetStore
+from jobs.fleet import Abilities, Ability, FleetStore
 from jobs.job import Estimate
 from jobs.request import VideoRequest
 from jobs.training import TrainingPlan
@@ -16,7 +16,7 @@ from models.catalog import ModelSpec, Size
 from models.estimate import BOOT_S, OFFERS, Calibration, Offer, Slot, Work
 from models.estimate.training import TrainingWork, training_step_s
 from models.placement import Refusal
-from models.placement.training import plan_training
+from models.placement.training import TrainingRefusal, plan_training
 
 REPORTS_KEPT_S = 30.0
 SLOT_GPUS = (1, 2, 4, 8)
@@ -46,13 +46,16 @@ class Verdict(NamedTuple):
 
 
 class Admission:
-    """Decides by what the fleet's instances reported of themselves, and before any has, by their published shapes."""
+    """Decides by what the fleet's instances reported of themselves, and before any has, by their published shapes.
+
+    `weights` tells the models whose weights are in the bucket. An instance's word on those is as old as its start."""
 
     def __init__(
         self,
         *,
         fleet: FleetStore,
         instance_types: tuple[str, ...],
+        weights: Callable[[], Collection[str]],
         acknowledged_licences: Collection[str] = (),
         calibration: Callable[[], Calibration] = Calibration,
         now: Callable[[], float] = clock.now,
@@ -60,6 +63,7 @@ class Admission:
         self.instance_types = instance_types
         self._acknowledged = acknowledged_licences
         self._fleet = fleet
+        self._weights = weights
         self._read_calibration = calibration
         self._now = now
         self._reports: dict[str, Abilities] = {}
@@ -102,7 +106,7 @@ class Admission:
         refusal = catalog.licence_refusal(spec, self._acknowledged)
         if refusal is not None:
             return Verdict(Runnable(False, refusal.reason), self._options(kinds[0])[0])
-        reasons: list[str] = []
+        reasons: dict[str, str | None] = {}
         unknown: Option | None = None
         for kind in kinds:
             found = self._on(kind, spec, work)
@@ -110,20 +114,33 @@ class Admission:
                 return found
             if found.runnable.runnable is None:
                 unknown = unknown or found.option
-            reasons.append(f"{kind}: {found.runnable.reason}")
-        answer = Runnable(None if unknown else False, "; ".join(reasons))
+            reasons[kind] = found.runnable.reason
+        answer = Runnable(None if unknown else False, _told(reasons))
         return Verdict(answer, unknown or self._options(kinds[0])[0])
+
+    def has_weights(self, spec: ModelSpec) -> bool:
+        """Whether an instance has the model's weights, or may have: else it is no use to launch any.
+
+        EC2's instances have what the bucket has. A machine of one's own may have more, and is asked."""
+        if self._in_bucket(spec):
+            return True
+        reports = [self._report(kind) for kind in self.instance_types if kind not in OFFERS]
+        return any(report is None or _says_yes(report, spec) for report in reports)
+
+    def _in_bucket(self, spec: ModelSpec) -> bool:
+        return spec.embedded or spec.id in self._weights()
 
     def _on(self, kind: str, spec: ModelSpec, work: Work) -> Verdict:
         options = self._options(kind)
+        if kind in OFFERS and not self._in_bucket(spec):
+            reason = f"its weights are not in the bucket; to bring them there: revalida weights pull {spec.id}"
+            return Verdict(Runnable(False, reason), options[0])
         report = self._report(kind)
         if report is None and kind not in OFFERS:
             return Verdict(Runnable(None, "no instance has reported yet what it can run"), options[0])
         if report is not None:
-            ability = next((each for each in report.abilities if each.model == spec.id), None)
-            if ability is None or not ability.runnable:
-                reason = "not offered" if ability is None or ability.reason is None else ability.reason
-                return Verdict(Runnable(False, reason), options[0])
+            if not _says_yes(report, spec) and not self._lacked_weights_alone(report, spec):
+                return Verdict(Runnable(False, _reason(report, spec)), options[0])
             if _slot_of(report) is None:
                 # A GPU that the arithmetic does not know: the instance's word is all there is.
                 return Verdict(Runnable(True, None), options[0])
@@ -133,6 +150,11 @@ class Admission:
                 return Verdict(Runnable(True, None), option)
         option, plan = plans[-1]
         return Verdict(Runnable(False, plan.message if isinstance(plan, Refusal) else None), option)
+
+    def _lacked_weights_alone(self, report: Abilities, spec: ModelSpec) -> bool:
+        """Whether the no is of a machine with GPUs that started before the weights were in the bucket."""
+        slot = _slot_of(report)
+        return spec.id in self._weights() and (slot is None or not slot.is_cpu)
 
     def _options(self, kind: str) -> list[Option]:
         """The kind's slots, smallest first: those its agents reported, or those that could be made of its GPUs."""
@@ -180,6 +202,28 @@ class Admission:
         )
 
 
+def _told(reasons: Mapping[str, str | None]) -> str:
+    """By kind of instance; what is the same for several, once."""
+    kinds: dict[str | None, list[str]] = {}
+    for kind, reason in reasons.items():
+        kinds.setdefault(reason, []).append(kind)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in kinds.items())
+
+
+def _ability(report: Abilities, spec: ModelSpec) -> Ability | None:
+    return next((each for each in report.abilities if each.model == spec.id), None)
+
+
+def _says_yes(report: Abilities, spec: ModelSpec) -> bool:
+    ability = _ability(report, spec)
+    return ability is not None and ability.runnable
+
+
+def _reason(report: Abilities, spec: ModelSpec) -> str:
+    ability = _ability(report, spec)
+    return "not offered" if ability is None or ability.reason is None else ability.reason
+
+
 def _slot_of(report: Abilities) -> Slot | None:
     """The slot that the report names, if the estimate knows its kind, with the figures that were measured there."""
     try:
@@ -205,6 +249,7 @@ def training_work(training: TrainingPlan) -> TrainingWork:
         num_frames=settings.clip_frames,
         steps=settings.steps,
         batch_size=settings.batch_size,
+        rank=settings.rank,
         prior=settings.prior_weight > 0,
     )
 
@@ -213,8 +258,9 @@ def _with_training(predicted: Estimate, spec: ModelSpec, training: TrainingPlan,
     """Raises RequestError where the slot cannot hold the training."""
     work = training_work(training)
     plan = plan_training(spec, work, option.slot)
-    if isinstance(plan, Refusal):
-        raise RequestError(f"This fleet cannot train it: {plan.reason}", param="model", code="not_trainable")
+    if isinstance(plan, TrainingRefusal):
+        param = "model" if plan.nearest_rank is None else "training.rank"
+        raise RequestError(f"This fleet cannot train it: {plan.reason}", param=param, code="not_trainable")
     work = replace(work, checkpointing=plan.gradient_checkpointing)
     trained_s = training.settings.steps * training_step_s(spec, work, option.slot)
     usd = None if option.usd_per_hour is None else trained_s * option.usd_per_hour / 3600.0

@@ -109,6 +109,12 @@ def weights_prefix(model: str, revision: str) -> str:
     return f"{WEIGHTS}{model}/{revision}/"
 
 
+def model_of_manifest(key: str) -> str | None:
+    """The model whose weights are whole where this key is: `weights/<model>/<revision>/manifest.json`."""
+    parts = key.removeprefix(WEIGHTS).split("/")
+    return parts[0] if key.startswith(WEIGHTS) and len(parts) == 3 and parts[2] == "manifest.json" else None
+
+
 def outbox_base(inbox_key: str) -> str:
     """`inbox/a/b.txt` -> `outbox/a/b.txt`; receipts, videos and results are this plus a suffix.
 

@@ -5,6 +5,7 @@ images, TTL on `expires_at`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jobs import aws, clock, items, s3_keys, transitions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_RACES = 10
 PAGE = 100
+STATE_PAGE = 1_000  # about the megabyte at which DynamoDB ends a page anyway
 Order = Literal["asc", "desc"]
 
 
@@ -119,9 +121,11 @@ class JobStore:
         start = {**items.job_key(after), **items.owner_key(owner, after)} if after else None
         return self._query("by_owner", "gsi1pk", f"OWNER#{owner}", start=start, forward=order == "asc", page=page)
 
-    def in_state(self, status: State) -> Iterator[Job]:
-        """All jobs of a state, oldest first (by the index: an instant behind the table)."""
-        return self._query("by_state", "gsi2pk", f"STATE#{status}", start=None, forward=True, page=PAGE)
+    def in_state(self, status: State, *, limit: int | None = None) -> Iterator[Job]:
+        """Jobs of a state, oldest first (by the index: an instant behind the table); all, or the first `limit`."""
+        page = STATE_PAGE if limit is None else min(limit, STATE_PAGE)
+        found = self._query("by_state", "gsi2pk", f"STATE#{status}", start=None, forward=True, page=page)
+        return islice(found, limit)
 
     def queued_of(self, model: str, *, before: str | None = None) -> int:
         """How many jobs of a model are queued; only those older than the job `before`, if it is given."""

@@ -9,6 +9,7 @@ PRIORITY_LEVELS: dict[Priority, int] = {"low": -1, "normal": 0, "high": 1}
 LOST_TO_CAPACITY = frozenset({"interrupted", "lost"})
 MOVED = "moved"  # an attempt's reason: the planner had the job go on elsewhere, no capacity was lost
 ON_DEMAND_AFTER_LOSSES = 2  # a second interruption must not meet a third Spot instance
+ON_DEMAND_PATIENCE_S = 900.0  # how long a job marked so waits for on-demand before Spot may run it: it has to end
 
 
 def lost_to_capacity(attempt: Attempt) -> bool:
@@ -23,3 +24,9 @@ def wants_on_demand(job: Job) -> bool:
     yet."""
     losses = sum(map(lost_to_capacity, job.attempts))
     return losses + (job.status is State.IN_PROGRESS) >= ON_DEMAND_AFTER_LOSSES
+
+
+def patience_is_over(job: Job, at_s: float) -> bool:
+    """Whether Spot may run the waiting `job` by then, though it is marked for on-demand: that has not come."""
+    waits_since_s = max(job.queued_at, job.lease_expires_at or 0.0)
+    return wants_on_demand(job) and at_s - waits_since_s >= ON_DEMAND_PATIENCE_S

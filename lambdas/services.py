@@ -82,9 +82,11 @@ def fleet() -> "FleetStore":
 def admission() -> "Admission":
     """Estimates requests, or refuses what the fleet cannot run."""
     from jobs.admission import Admission
+    from jobs.weights import WeightsShelf
 
     return Admission(
         fleet=fleet(),
+        weights=WeightsShelf(media_bucket()).models,
         instance_types=settings().instance_types,
         acknowledged_licences=settings().acknowledged_licences,
         calibration=calibration().read,

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Simulation:
         self._idle: dict[Slot, None] = {}
         self._memory = Memory()
         self._asked_spot = 0
-        self._spot_is_open = policy.uses_spot
+        self._spot_serves = False
         self._planned_s = -math.inf
         self.meter = Meter()
         self.finished_s = np.full(len(self._model), np.nan)
@@ -95,7 +96,7 @@ class Simulation:
     def _fill(self, slot: Slot) -> bool:
         now_s = self._env.now
         is_spot = slot.instance.is_spot
-        leaves = not is_spot and self._spot_is_open
+        leaves = not is_spot and self._spot_serves
         found = self._waiting.take(slot.loaded, is_spot=is_spot, leaves_to_spot=leaves, now_s=now_s)
         if found is None:
             return False
@@ -161,7 +162,7 @@ class Simulation:
         self._planned_s = now_s
         wanted = self._size(self._situation())
         self._memory, self._asked_spot = wanted.memory, wanted.spot
-        self._spot_is_open = self._policy.uses_spot and wanted.memory.closed_until_s <= now_s
+        self._spot_serves = wanted.memory.spot_serves(now_s)
         spot, on_demand = self._count(is_spot=True), self._count(is_spot=False)
         for _ in range(wanted.on_demand - on_demand):
             self._launch(Instance(is_spot=False, launched_s=now_s, usd_per_hour=self._fleet.on_demand_usd or 0.0))
@@ -195,28 +196,35 @@ class Simulation:
             self._end(instance)
 
     def _situation(self) -> Situation:
-        lines = self._waiting.lines
-        backlog = tuple(
-            Backlog(
-                model=self._arrivals.models[kind.model],
-                priority=kind.priority,
-                on_demand_only=kind.on_demand_only,
-                jobs=len(line),
-                work_s=max(0.0, self._waiting.work_s[kind]),
-                load_s=self._videos[kind.model].load_s,
-            )
-            for kind, line in lines.items()
-        )
+        backlog = tuple([entry for kind in self._waiting.lines for entry in self._entries(kind)])
         spot, on_demand = self._state(is_spot=True), self._state(is_spot=False)
         return Situation(now_s=self._env.now, backlog=backlog, spot=spot, on_demand=on_demand, memory=self._memory)
 
+    def _entries(self, kind: Kind) -> list[Backlog]:
+        """One of each line; two where Spot may run some of the videos that are marked for on-demand."""
+        booted_s = self._env.now + self._fleet.boot_s
+        late, late_s = self._waiting.late(kind, booted_s) if kind.on_demand_only else (0, 0.0)
+        others = len(self._waiting.lines[kind]) - late
+        entry = Backlog(
+            model=self._arrivals.models[kind.model],
+            priority=kind.priority,
+            on_demand_only=kind.on_demand_only,
+            jobs=others,
+            work_s=max(0.0, self._waiting.work_s[kind] - late_s),
+            load_s=self._videos[kind.model].load_s,
+        )
+        both = (entry, replace(entry, jobs=late, work_s=late_s, patience_is_over=True))
+        return [one for one in both if one.jobs]
+
     def _state(self, *, is_spot: bool) -> GroupState:
-        mine = [one for one in self._instances if one.is_spot == is_spot and not one.is_leaving]
+        ours = [one for one in self._instances if one.is_spot == is_spot]
+        mine = [one for one in ours if not one.is_leaving]
         now_s, names = self._env.now, self._arrivals.models
         slots = [slot for one in mine for slot in one.slots]
         return GroupState(
             desired=max(len(mine), self._asked_spot if is_spot else 0),
             instances=len(mine),
+            leaving=len(ours) - len(mine),
             busy_s=tuple([slot.ends_s - now_s for slot in slots if slot.job >= 0]),
             loaded=tuple([names[slot.loaded] for slot in slots if slot.loaded >= 0]),
             members=self._members(mine) if self._policy.moves and not self._waiting.count else (),

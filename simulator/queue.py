@@ -65,6 +65,12 @@ class WaitingVideos:
         self.count -= 1
         return job, kind
 
+    def late(self, kind: Kind, by_s: float) -> tuple[int, float]:
+        """Of a line of videos marked for on-demand: how many Spot may run by then, and their predicted seconds."""
+        patience_s = self._policy.on_demand_patience_s
+        late = [one.work_s for _, one in self.lines[kind] if by_s - one.queued_at_s >= patience_s]
+        return len(late), sum(late)
+
     def took(self, kind: Kind, work_s: float) -> None:
         """The line is shorter by a video of so many predicted seconds."""
         left_s = self.work_s[kind] - work_s

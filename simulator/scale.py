@@ -62,7 +62,7 @@ class Scale(BaseModel):
 WRITES_A_JOB = 4  # created, sent, claimed, finished
 HEARTBEAT_S = 10.0  # gpu_agent.settings: heartbeat_s; each rewrites the record, and its copy in the index
 RECORD_KIB = 2.0  # a finished job's item, with its attempts
-VIEW_LIMIT = 200  # gpu_agent.source: what one choice reads of either state
+WAITING_LIMIT, RUNNING_LIMIT = 5_000, 200  # gpu_agent.source: what one choice reads of either state
 EVENTS_A_JOB = 3  # queued, started, completed; and one for each denoise step
 WAKES_APART_S = 5.0  # lambdas.planner.turn: SPACING_S; a run that is woken waits for its turn
 TICKS_PER_S = 1 / 60  # the planner's and the sweeper's own clock
@@ -115,7 +115,7 @@ def _limits(load: Load, instances: int, vcpus: int) -> tuple[Limit, ...]:
     An eventually consistent read unit is 8 KiB: a choice of work reads many records, a run of the planner or of the
     sweeper all that wait or run."""
     waiting = max(0.0, load.in_system - load.running)
-    seen = min(VIEW_LIMIT, waiting) + min(VIEW_LIMIT, load.running)
+    seen = min(WAITING_LIMIT, waiting) + min(RUNNING_LIMIT, load.running)
     wakes_per_s = min(load.jobs_per_s, 1 / WAKES_APART_S)
     whole_reads_per_s = wakes_per_s + 2 * TICKS_PER_S
     reads = (load.jobs_per_s * seen + whole_reads_per_s * load.in_system) * RECORD_KIB / 8.0

@@ -20,7 +20,9 @@ REMEDIES = {
     "uns milhares de vCPUs, somar tipos, zonas e regiões",
     "EC2 launches": "nada: o grupo lança o resto a 2 por segundo; quem não pode esperar usa `scaling.warm_windows`",
     "DynamoDB writes": "espaçar o heartbeat (`REVALIDA_HEARTBEAT_S`) ou dividir a chave `STATE#in_progress` em partes",
-    "DynamoDB reads": "dividir a chave `STATE#queued` e deixar o planejador ler contadores em vez de registros",
+    "DynamoDB reads": "dividir a chave `STATE#queued` e deixar o planejador ler contadores em vez de registros; "
+    "cada escolha lê até 5.000 dos que esperam (`WAITING_LIMIT`), para que prioridade e justiça passem por cima de "
+    "lotes inteiros",
     "SQS messages": "uma fila por modelo já divide; o limite é por fila, e aumenta a pedido",
     "EventBridge": "espaçar os eventos de progresso; a cota aumenta a pedido",
     "Lambda": "cota a pedido; o planejador já roda no máximo uma vez a cada 5 segundos, por mais envios que haja",

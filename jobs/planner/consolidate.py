@@ -23,7 +23,7 @@ def spare(situation: Situation, limits: Limits) -> str | None:
 
 def _is_settled(group: GroupState) -> bool:
     """Whether all that was asked for is there, with an agent that takes work: nothing boots, nothing leaves."""
-    return group.desired == group.instances == len(group.members)
+    return group.desired == group.instances == len(group.members) and not group.leaving
 
 
 def _spare_of(members: Sequence[Member], limits: Limits) -> str | None:

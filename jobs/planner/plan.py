@@ -27,14 +27,12 @@ def plan(situation: Situation, limits: Limits) -> Plan:
     """Desired capacity per group. Never above a limit, unless a group is above it already."""
     room = Room(situation, limits)
     _on_demand_jobs(situation, limits, room)
-    wanted = _missing_instances(situation, limits, room)
-    unmet_since_s = _unmet_since(situation, wanted)
-    memory = _remember(situation, limits, unmet_since_s)
-    closed = situation.now_s < memory.closed_until_s or _blocked(situation.spot.failure, situation.now_s, limits)
-    if closed:
+    wanted = _missing_on_spot(situation, limits, room)
+    memory = _remember(situation, limits, _unmet_since(situation, wanted))
+    if situation.now_s < memory.closed_until_s:
         room.hold_for(situation.spot.failure)
         if not _broken(situation, limits):
-            room.take("on_demand", wanted)
+            room.take("on_demand", _missing_on_either(situation, limits, room))
     else:
         room.take("spot", wanted)
     stopped = HoldCode.USD_PER_MONTH in room.holds
@@ -44,23 +42,49 @@ def plan(situation: Situation, limits: Limits) -> Plan:
         spot_minimum=0 if stopped else min(situation.warm_minimum, room.desired["spot"]),
         holds=tuple(dict.fromkeys(room.holds)),
         memory=memory,
-        retire=spare(situation, limits),
+        retire=spare(situation, limits) if room.pays_for_what_is_there else None,
     )
 
 
 def _on_demand_jobs(situation: Situation, limits: Limits, room: Room) -> None:
-    """Jobs that Spot took twice get on-demand instances of their own; where there is no such group, they wait."""
-    only = [entry for entry in situation.backlog if entry.on_demand_only]
-    if only and limits.on_demand.max_instances and not _broken(situation, limits):
+    """Jobs that Spot took twice get on-demand instances of their own.
+
+    Not for ever: what AWS cannot launch takes up the limits that Spot needs for those whose patience is over."""
+    fails = situation.on_demand.failure is not None
+    only = [entry for entry in _marked(situation, limits) if not (fails and entry.patience_is_over)]
+    if only and not _broken(situation, limits):
         room.take("on_demand", _instances_for(only, [situation.on_demand], limits))
 
 
-def _missing_instances(situation: Situation, limits: Limits, room: Room) -> int:
-    """Instances that the whole backlog and the warm minimum ask for, beyond those that are there or granted."""
-    granted = room.total - situation.spot.instances - situation.on_demand.instances
-    groups = [situation.spot, situation.on_demand, GroupState(instances=granted)]
-    missing = _instances_for(situation.backlog, groups, limits)
+def _marked(situation: Situation, limits: Limits) -> list[Backlog]:
+    """What waits for on-demand instances. Where there is no such group, its jobs are everybody's."""
+    return [entry for entry in situation.backlog if entry.on_demand_only and limits.on_demand.max_instances]
+
+
+def _missing_on_spot(situation: Situation, limits: Limits, room: Room) -> int:
+    """Instances that Spot, while it is open, should have beyond its own.
+
+    Ordinary work has to fit on Spot alone, for on-demand leaves it to Spot. Marked jobs whose patience is over may run
+    on either, but an on-demand instance that AWS fails to launch is none to count on."""
+    marked = _marked(situation, limits)
+    ordinary = [entry for entry in situation.backlog if entry not in marked]
+    missing = _instances_for(ordinary, [situation.spot], limits)
+    late = [entry for entry in marked if entry.patience_is_over]
+    if late:
+        coming = [] if situation.on_demand.failure else [_granted_on_demand(situation, room)]
+        both = [situation.spot, situation.on_demand, *coming]
+        missing = max(missing, _instances_for([*ordinary, *late], both, limits))
     return max(missing, situation.warm_minimum - room.total)
+
+
+def _missing_on_either(situation: Situation, limits: Limits, room: Room) -> int:
+    """Instances that the whole backlog asks for while Spot is closed, beyond those of both groups and those granted."""
+    groups = [situation.spot, situation.on_demand, _granted_on_demand(situation, room)]
+    return max(_instances_for(situation.backlog, groups, limits), situation.warm_minimum - room.total)
+
+
+def _granted_on_demand(situation: Situation, room: Room) -> GroupState:
+    return GroupState(instances=room.desired["on_demand"] - situation.on_demand.instances)
 
 
 def _instances_for(backlog: "tuple[Backlog, ...] | list[Backlog]", groups: list[GroupState], limits: Limits) -> int:
@@ -86,8 +110,10 @@ def _unmet_since(situation: Situation, wanted: int) -> float | None:
 
 
 def _remember(situation: Situation, limits: Limits, unmet_since_s: float | None) -> Memory:
-    """Spot that has starved the backlog for long enough is closed for a while, where on-demand can stand in."""
-    closed_until_s = situation.memory.closed_until_s
+    """Spot that has starved the backlog for long enough is closed for a while, where on-demand can stand in.
+
+    So is Spot whose launches cannot work: the agents on demand go by the memory, and must not leave work to it."""
+    closed_until_s = max(situation.memory.closed_until_s, _blocked_until_s(situation.spot.failure, limits))
     starved = unmet_since_s is not None and situation.now_s - unmet_since_s >= limits.starve_after_s
     if starved and limits.on_demand.max_instances:
         closed_until_s = situation.now_s + limits.retry_spot_after_s
@@ -95,15 +121,15 @@ def _remember(situation: Situation, limits: Limits, unmet_since_s: float | None)
     return Memory(unmet_since_s=unmet_since_s, spot_instances=situation.spot.instances, closed_until_s=closed_until_s)
 
 
-def _blocked(failure: LaunchFailure | None, now_s: float, limits: Limits) -> bool:
+def _blocked_until_s(failure: LaunchFailure | None, limits: Limits) -> float:
     """A launch that failed for quota or configuration fails again until a person has acted: try only now and then."""
     if failure is None or failure.kind is FailureKind.CAPACITY:
-        return False
-    return now_s - failure.at_s < limits.retry_launch_after_s
+        return 0.0
+    return failure.at_s + limits.retry_launch_after_s
 
 
 def _broken(situation: Situation, limits: Limits) -> bool:
     """Whether on-demand launches cannot work: their own failure, or the launch template that both groups share."""
     spot, own = situation.spot.failure, situation.on_demand.failure
-    shared = spot is not None and spot.kind is FailureKind.CONFIGURATION
-    return _blocked(own, situation.now_s, limits) or (shared and _blocked(spot, situation.now_s, limits))
+    shared = spot if spot is not None and spot.kind is FailureKind.CONFIGURATION else None
+    return situation.now_s < max(_blocked_until_s(own, limits), _blocked_until_s(shared, limits))

@@ -28,7 +28,8 @@ class LaunchFailure:
 class Backlog:
     """The queued jobs of one model and priority (0 normal, 1 high, -1 low).
 
-    `work_s` is their predicted compute on one slot, `load_s` what a slot takes to load the model."""
+    `work_s` is their predicted compute on one slot, `load_s` what a slot takes to load the model. `patience_is_over`:
+    jobs marked for on-demand have waited for it so long that a Spot instance may run them by the time it has booted."""
 
     model: str
     jobs: int
@@ -36,6 +37,7 @@ class Backlog:
     load_s: float = 0.0
     priority: int = 0
     on_demand_only: bool = False
+    patience_is_over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +55,12 @@ class GroupState:
     """An Auto Scaling group as it is.
 
     `instances` are there or booting; `busy_s` has, for each slot that works, the predicted seconds it still needs.
-    `desired` above `instances` is what AWS has not delivered yet. `members` are those whose agents take work."""
+    `desired` above `instances` is what AWS has not delivered yet. `leaving` are on their way out: they take no work,
+    but fill the quota and are paid for until they are gone. `members` are those whose agents take work."""
 
     desired: int = 0
     instances: int = 0
+    leaving: int = 0
     busy_s: tuple[float, ...] = ()
     loaded: tuple[str, ...] = ()
     failure: LaunchFailure | None = None
@@ -107,6 +111,12 @@ class Memory:
     unmet_since_s: float | None = None
     spot_instances: int = 0
     closed_until_s: float = 0.0
+
+    def spot_serves(self, at_s: float) -> bool:
+        """Whether on-demand should leave ordinary work to Spot: it may be asked, and has instances, if only booting.
+
+        That Spot may be asked again does not mean that it delivers: until it does, on-demand goes on."""
+        return self.closed_until_s <= at_s and self.spot_instances > 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,15 +56,16 @@ def read(name: str) -> Group:
 
 
 def resize(group: Group, *, desired: int, minimum: int | None = None) -> bool:
-    """Make the group want `desired` instances (and keep `minimum`); no call where it does already."""
-    changes_minimum = minimum is not None and minimum != group.min_size
-    if changes_minimum and minimum is not None:
-        aws.autoscaling().update_auto_scaling_group(AutoScalingGroupName=group.name, MinSize=minimum)
-    if desired == group.desired:
+    """Make the group want `desired` instances (and keep `minimum`), as far as its own bounds go: AWS refuses anything
+    beyond. A deploy may have lowered them below what is there. No call where the group wants that already."""
+    least = group.min_size if minimum is None else min(minimum, group.max_size)
+    wanted = max(least, min(desired, group.max_size))
+    changes_minimum = least != group.min_size
+    if changes_minimum:
+        aws.autoscaling().update_auto_scaling_group(AutoScalingGroupName=group.name, MinSize=least)
+    if wanted == group.desired:
         return changes_minimum
-    aws.autoscaling().set_desired_capacity(
-        AutoScalingGroupName=group.name, DesiredCapacity=desired, HonorCooldown=False
-    )
+    aws.autoscaling().set_desired_capacity(AutoScalingGroupName=group.name, DesiredCapacity=wanted, HonorCooldown=False)
     return True
 
 

@@ -21,7 +21,7 @@ def tell(seen: Look, run: Outcome) -> None:
         "LaunchesFail": float(any(group.failure for group in (seen.spot, seen.on_demand))),
         "Instances": float(len(seen.spot.types) + len(seen.on_demand.types)),
         "SilentInstances": float(len(run.silent)),
-        "JobsWaiting": float(len(seen.queued)),
+        "JobsWaiting": float(len(seen.waiting)),
         "JobsRunning": float(len(seen.running)),
         "StalledJobs": float(len(stalled(seen.running, now=seen.now_s))),
     }
@@ -37,8 +37,8 @@ def tell(seen: Look, run: Outcome) -> None:
 
 
 def oldest_wait_s(seen: Look) -> dict[str, float]:
-    """Since acceptance: a job that was interrupted has waited all the while for its video."""
+    """Since acceptance or redrive: a job that was interrupted has waited all the while for its video."""
     ages: dict[str, float] = {}
-    for job in seen.queued:
-        ages[job.model] = max(ages.get(job.model, 0.0), seen.now_s - job.created_at)
+    for job in seen.waiting:
+        ages[job.model] = max(ages.get(job.model, 0.0), seen.now_s - job.waiting_since)
     return ages

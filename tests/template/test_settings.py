@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from cdk.settings import load_settings
+from jobs.planner import WarmWindow as PlannerWindow
 from tests.template.conftest import Synthesis, cdk_context
 
 
@@ -75,6 +76,44 @@ def test_given_the_local_profile_when_loaded_then_functions_run_in_this_interpre
 
     assert settings.functions.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert settings.queues == load_settings(cdk_context()).queues
+
+
+@pytest.mark.parametrize(
+    ("day", "from_hour", "to_hour"), [(0, 21, 2), (0, 9, 9), (0, 5, 0), (0, 0, 25), (0, -1, 3), (7, 9, 17), (-1, 9, 17)]
+)
+def test_given_a_window_that_the_planner_refuses_when_loaded_then_it_is_refused_before_the_deploy(
+    day: int, from_hour: int, to_hour: int
+) -> None:
+    window = {"days": [day], "from_hour": from_hour, "to_hour": to_hour, "instances": 1}
+    with pytest.raises(ValidationError):
+        PlannerWindow.model_validate(window)
+
+    with pytest.raises(ValidationError, match="warm_windows"):
+        load_settings(_with_windows(window))
+
+
+def test_given_a_window_over_midnight_when_loaded_then_the_error_says_how_to_write_it() -> None:
+    with pytest.raises(ValidationError, match="as two: 21 to 24, and 0 to 2 with each of its days one later"):
+        load_settings(_with_windows({"days": [4], "from_hour": 21, "to_hour": 2, "instances": 1}))
+
+
+def test_given_the_two_windows_of_a_night_when_loaded_then_the_planner_takes_them_too() -> None:
+    night = [
+        {"days": [4], "from_hour": 21, "to_hour": 24, "instances": 1},
+        {"days": [5], "from_hour": 0, "to_hour": 2, "instances": 1},
+    ]
+
+    loaded = load_settings(_with_windows(*night)).scaling.warm_windows
+
+    assert [PlannerWindow.model_validate(window.model_dump()).model_dump() for window in loaded] == [
+        window.model_dump() for window in loaded
+    ]
+
+
+def _with_windows(*windows: dict[str, Any]) -> dict[str, Any]:
+    context = copy.deepcopy(cdk_context())
+    context["settings"]["scaling"]["warm_windows"] = list(windows)
+    return context
 
 
 def _types(synthesis: Synthesis) -> Counter[str]:

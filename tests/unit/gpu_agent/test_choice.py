@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
+from gpu_agent.settings import AgentSettings
 from gpu_agent.source import waiting_job
 from jobs import transitions
 from jobs.job import Job
+from jobs.waiting import ON_DEMAND_PATIENCE_S
 from tests.unit.jobs.made import T0, queued
 
 POLICY = ChoicePolicy(affinity_bound_s=300, on_demand_patience_s=900, priority_ageing_s=3600)
@@ -109,3 +111,9 @@ def test_given_any_queue_when_the_head_of_the_fair_order_is_over_its_bound_then_
     assert (fair is None) == (chosen is None)
     if fair is not None and 10_000 - fair.queued_at_s >= POLICY.affinity_bound_s:
         assert chosen == fair
+
+
+def test_given_the_agents_patience_for_on_demand_then_it_is_the_planners() -> None:
+    """The planner asks Spot for a marked job when agents on Spot may run it: sooner, the instance would idle."""
+    assert ChoicePolicy().on_demand_patience_s == ON_DEMAND_PATIENCE_S
+    assert AgentSettings.model_fields["on_demand_patience_s"].default == ON_DEMAND_PATIENCE_S

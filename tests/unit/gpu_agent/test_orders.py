@@ -23,18 +23,23 @@ class Plans:
 
 
 def plan(
-    *, month_usd: float = 0.0, on_demand: int = 0, closed_until_s: float = 0.0, retire: str | None = None
+    *,
+    month_usd: float = 0.0,
+    spot: int = 1,
+    on_demand: int = 0,
+    closed_until_s: float = 0.0,
+    retire: str | None = None,
 ) -> PlanRecord:
     return PlanRecord(
         at=1000.0,
-        spot=MarketPlan(desired=0, instances=0, usd_per_hour=2.0),
+        spot=MarketPlan(desired=1, instances=spot, usd_per_hour=2.0),
         on_demand=MarketPlan(desired=on_demand, instances=on_demand, usd_per_hour=6.0),
         spend=SpendRecord(
             month="2026-11", month_usd=month_usd, usd_per_hour=0.0, max_usd_per_month=100.0, max_usd_per_hour=10.0,
             stopped=False,
         ),
         ledger=Ledger(month="2026-11", usd=month_usd, at_s=1000.0),
-        memory=PlannerMemory(closed_until_s=closed_until_s),
+        memory=PlannerMemory(closed_until_s=closed_until_s, spot_instances=spot),
         retire=retire,
     )  # fmt: skip
 
@@ -63,9 +68,10 @@ def test_given_the_months_spend_then_nothing_new_is_begun_from_the_limit_on(mont
     assert orders(plan(month_usd=month_usd)).spending_is_over() is is_over
 
 
-def test_given_an_on_demand_instance_then_it_leaves_work_to_spot_only_while_spot_is_open() -> None:
+def test_given_an_on_demand_instance_then_it_leaves_work_to_spot_only_while_spot_is_open_and_has_instances() -> None:
     assert orders(plan(on_demand=1)).leaves_to_spot(is_spot=False)
     assert not orders(plan(on_demand=1, closed_until_s=2000.0)).leaves_to_spot(is_spot=False)
+    assert not orders(plan(on_demand=1, spot=0)).leaves_to_spot(is_spot=False)  # asked again in a drought
     assert not orders(plan(on_demand=1)).leaves_to_spot(is_spot=True)
     assert not orders(plan(on_demand=0)).leaves_to_spot(is_spot=False)  # a local or a foreign instance
 

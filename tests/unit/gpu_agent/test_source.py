@@ -11,11 +11,13 @@ from gpu_agent.choice import ChoicePolicy, SlotView
 from gpu_agent.orders import FleetOrders
 from gpu_agent.source import WorkSource
 from jobs.clock import now
+from jobs.drop.parse import MAX_ENTRIES
+from jobs.items import job_to_item
 from jobs.job import Job
 from jobs.queue import JobQueues, queue_name
 from jobs.store import JobStore
 from tests.unit.jobs.cloud import PREFIX, TABLE, Cloud, fake_cloud
-from tests.unit.jobs.made import queued
+from tests.unit.jobs.made import queued, request
 
 MAX_RECEIVES = 10  # cdk.json's `max_receives`
 LOOKS = 3 * MAX_RECEIVES
@@ -61,6 +63,22 @@ def waiting(*, losses: int = 0) -> Job:
         store.interrupt(job.id, attempt, checkpoint_step=0, reason="spot")
     JobQueues(PREFIX).send(job)
     return job
+
+
+def test_given_a_file_of_a_thousand_jobs_when_another_tenant_asks_for_one_then_it_is_next(
+    cloud: Cloud,
+) -> None:
+    """Priority helps no job that the choice does not see."""
+    for _ in range(MAX_ENTRIES):  # not by `create`: the fake AWS takes minutes for its transactions
+        cloud.dynamodb.put_item(TableName=TABLE, Item=job_to_item(queued(owner="a", queued_at=now())))
+    asked = queued(owner="b", queued_at=now(), request=request(priority="high"))
+    assert JobStore(TABLE).create(asked)
+    JobQueues(PREFIX).send(asked)
+
+    reserved = work().reserve(SlotView(models=frozenset({"wan-mini"})))
+
+    assert reserved is not None
+    assert reserved.job.id == asked.id
 
 
 def test_given_a_job_that_waits_for_on_demand_when_spot_slots_idle_then_its_message_is_no_dead_letter(

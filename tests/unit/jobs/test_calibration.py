@@ -58,7 +58,7 @@ def test_given_jobs_three_times_as_slow_as_predicted_when_learned_then_quotes_fo
 ) -> None:
     store, fleet, clock = CalibrationStore(TABLE), FleetStore(TABLE), Clock()
     fleet.report_abilities("local", slot="CPUx2", abilities=(Ability(model="wan-mini", runnable=True),))
-    admission = Admission(fleet=fleet, instance_types=("local",), calibration=store.read, now=clock)
+    admission = Admission(fleet=fleet, instance_types=("local",), weights=frozenset, calibration=store.read, now=clock)
     before_s = admission(request()).seconds
     for _ in range(12):
         sample = sample_of(finished())

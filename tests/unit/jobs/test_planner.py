@@ -126,6 +126,108 @@ def test_given_a_job_that_spot_took_twice_then_on_demand_for_it_alone() -> None:
     assert (made.spot, made.on_demand) == (2, 1)
 
 
+def test_given_on_demand_slots_that_idle_when_ordinary_jobs_come_then_spot_is_asked_while_it_is_open() -> None:
+    kept = GroupState(desired=1, instances=1, busy_s=(7200.0,))
+    backlog = (waiting(3),)
+
+    is_open = plan(at(on_demand=kept, backlog=backlog), LIMITS)
+    closed = plan(at(on_demand=kept, backlog=backlog, memory=Memory(closed_until_s=NOW + 60)), LIMITS)
+    marked = plan(at(on_demand=kept, backlog=(waiting(3, on_demand_only=True),)), LIMITS)
+
+    assert (is_open.spot, is_open.on_demand) == (1, 1)
+    assert (closed.spot, closed.on_demand) == (0, 1)
+    assert (marked.spot, marked.on_demand) == (0, 1)
+
+
+def test_given_ordinary_jobs_that_spot_does_not_serve_when_time_passes_then_it_starves() -> None:
+    asked, kept = GroupState(desired=1), GroupState(desired=1, instances=1, busy_s=(7200.0,))
+    first = plan(at(spot=asked, on_demand=kept), LIMITS)
+
+    starved = plan(at(spot=asked, on_demand=kept, now_s=NOW + 600, memory=first.memory), LIMITS)
+
+    assert first.memory.unmet_since_s == NOW
+    assert starved.memory.closed_until_s == NOW + 600 + 1800
+
+
+@pytest.mark.parametrize(
+    ("memory", "serves"),
+    [
+        (Memory(spot_instances=1), True),
+        (Memory(spot_instances=1, closed_until_s=NOW), True),
+        (Memory(spot_instances=1, closed_until_s=NOW + 1), False),
+        (Memory(spot_instances=0, closed_until_s=NOW), False),  # may be asked again, has not delivered
+    ],
+)
+def test_given_a_memory_then_whether_on_demand_leaves_work_to_spot(memory: Memory, serves: bool) -> None:
+    assert memory.spot_serves(NOW) is serves
+
+
+def test_given_a_spot_quota_failure_when_on_demand_stands_in_then_it_does_not_leave_the_work_to_spot() -> None:
+    failure = LaunchFailure(kind=FailureKind.QUOTA, at_s=NOW - 60)
+    full = GroupState(desired=1, instances=1, busy_s=(7200.0,) * 4, failure=failure)
+
+    made = plan(at(spot=full), LIMITS)
+
+    assert (made.spot, made.on_demand) == (1, 1)
+    assert not made.memory.spot_serves(NOW)
+    assert made.memory.spot_serves(NOW + 840)
+
+
+@pytest.mark.parametrize("max_instances", [1, 4])
+def test_given_a_marked_job_and_no_on_demand_capacity_when_its_patience_is_over_then_spot(max_instances: int) -> None:
+    limits = replace(LIMITS, max_instances=max_instances)
+    failure = LaunchFailure(kind=FailureKind.CAPACITY, at_s=NOW - 30)
+    refused = GroupState(desired=1, failure=failure)
+    job = waiting(on_demand_only=True)
+
+    patient = plan(at(on_demand=refused, backlog=(job,)), limits)
+    late = plan(at(on_demand=refused, backlog=(replace(job, patience_is_over=True),)), limits)
+
+    assert (patient.spot, patient.on_demand) == (0, 1)
+    assert (late.spot, late.on_demand) == (1, 0)
+
+
+def test_given_marked_jobs_beyond_on_demands_limit_when_their_patience_is_over_then_spot_for_the_rest() -> None:
+    full = GroupState(desired=2, instances=2, busy_s=(7200.0,) * 8)
+    jobs = waiting(4, on_demand_only=True)
+
+    patient = plan(at(on_demand=full, backlog=(jobs,)), LIMITS)
+    late = plan(at(on_demand=full, backlog=(replace(jobs, patience_is_over=True),)), LIMITS)
+
+    assert (patient.spot, patient.on_demand) == (0, 2)
+    assert (late.spot, late.on_demand) == (1, 2)
+
+
+def test_given_late_marked_jobs_when_on_demand_comes_for_them_then_spot_is_not_asked_too() -> None:
+    late = waiting(on_demand_only=True, patience_is_over=True)
+
+    made = plan(at(backlog=(late,)), LIMITS)
+
+    assert (made.spot, made.on_demand) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "hold"),
+    [
+        (replace(LIMITS, spot=replace(LIMITS.spot, vcpu_quota=96)), HoldCode.VCPU_QUOTA),
+        (replace(LIMITS, spot=replace(LIMITS.spot, max_instances=2)), HoldCode.MAX_INSTANCES),
+        (replace(LIMITS, max_instances=2), HoldCode.MAX_INSTANCES),
+        (replace(LIMITS, max_usd_per_hour=5.0), HoldCode.USD_PER_HOUR),
+        (replace(LIMITS, max_usd_per_month=5.0), HoldCode.USD_PER_MONTH),
+    ],
+)
+def test_given_an_instance_that_leaves_when_work_comes_then_its_place_is_free_only_once_it_is_gone(
+    limits: Limits, hold: HoldCode
+) -> None:
+    busy = GroupState(desired=1, instances=1, busy_s=(7200.0,) * 4)
+
+    leaves = plan(at(spot=replace(busy, leaving=1)), limits)
+    gone = plan(at(spot=busy), limits)
+
+    assert (leaves.spot, leaves.on_demand, leaves.holds) == (1, 0, (hold,))
+    assert (gone.spot, gone.holds) == (2, ())
+
+
 def test_given_no_on_demand_group_then_its_jobs_are_everybodys() -> None:
     limits = replace(LIMITS, on_demand=replace(LIMITS.on_demand, max_instances=0))
 

@@ -54,7 +54,27 @@ def test_given_nothing_to_gain_then_nobody_moves(situation: Situation) -> None:
     assert plan(situation, LIMITS).retire is None
 
 
-@pytest.mark.parametrize("changes", [{"desired": 3}, {"instances": 3, "desired": 3}])
+@pytest.mark.parametrize(
+    ("month_usd", "retired"),
+    [
+        (0.0, "a"),
+        (
+            1496.5,
+            None,
+        ),  # too little is left for the fleet's next hour: the job may find nobody to go on with it
+        (1500.0, None),
+    ],
+)
+def test_given_the_months_limit_then_no_job_is_handed_over_that_nobody_may_begin(
+    month_usd: float, retired: str | None
+) -> None:
+    limits = replace(LIMITS, spot=replace(LIMITS.spot, usd_per_hour=2.0), max_usd_per_month=1500.0)
+    both = at(member("a", HOUR_S), member("b", 2 * HOUR_S), month_usd=month_usd)
+
+    assert plan(both, limits).retire == retired
+
+
+@pytest.mark.parametrize("changes", [{"desired": 3}, {"instances": 3, "desired": 3}, {"leaving": 1}])
 def test_given_an_instance_that_boots_or_leaves_then_nobody_moves(changes: dict[str, int]) -> None:
     both = at(member("a", HOUR_S), member("b", HOUR_S))
 

@@ -29,6 +29,7 @@ backlogs = st.builds(
     load_s=st.floats(0.0, 120.0),
     priority=st.integers(-1, 1),
     on_demand_only=st.booleans(),
+    patience_is_over=st.booleans(),
 )
 failures = st.none() | st.builds(LaunchFailure, kind=st.sampled_from(FailureKind), at_s=st.floats(0.0, 10_000.0))
 
@@ -40,6 +41,7 @@ def groups(draw: st.DrawFn) -> GroupState:
     return GroupState(
         desired=instances + draw(st.integers(0, 3)),
         instances=instances,
+        leaving=draw(st.integers(0, 3)),
         busy_s=tuple(busy_s),
         failure=draw(failures),
     )
@@ -79,12 +81,13 @@ def test_given_any_situation_then_no_limit_is_passed_by_a_launch(situation: Situ
 
     for market, desired in (("spot", made.spot), ("on_demand", made.on_demand)):
         group, own = getattr(situation, market), getattr(limits, market)
-        allowed = min(own.max_instances, own.vcpu_quota // VCPUS)
+        allowed = min(own.max_instances, own.vcpu_quota // VCPUS) - group.leaving
         assert group.instances <= desired <= max(group.instances, allowed)
     there = situation.spot.instances + situation.on_demand.instances
-    assert made.spot + made.on_demand <= max(there, limits.max_instances)
+    spot, on_demand = made.spot + situation.spot.leaving, made.on_demand + situation.on_demand.leaving
     if made.spot + made.on_demand > there:
-        rate = made.spot * limits.spot.usd_per_hour + made.on_demand * limits.on_demand.usd_per_hour
+        assert spot + on_demand <= limits.max_instances
+        rate = spot * limits.spot.usd_per_hour + on_demand * limits.on_demand.usd_per_hour
         assert rate <= limits.max_usd_per_hour + 1e-6
         assert situation.month_usd + rate * limits.launch_reserve_s / 3600 <= limits.max_usd_per_month + 1e-6
     assert made.spot_minimum <= made.spot
@@ -106,6 +109,39 @@ def test_given_what_was_asked_for_has_come_then_the_same_backlog_asks_for_no_mor
     again = plan(come, limits)
 
     assert (again.spot, again.on_demand) == (first.spot, first.on_demand)
+
+
+@given(situations, limits_drawn, st.integers(1, 20))
+def test_given_ordinary_work_and_open_spot_then_it_is_served_as_if_on_demand_had_no_slots(
+    situation: Situation, limits: Limits, kept: int
+) -> None:
+    """Agents on demand leave ordinary work to Spot: what idles there serves nobody else."""
+    ordinary = tuple(replace(one, on_demand_only=False) for one in situation.backlog)
+    rich = replace(limits, max_instances=100, max_usd_per_hour=1e9, max_usd_per_month=1e9)
+    alone = replace(
+        situation,
+        backlog=ordinary,
+        spot=replace(situation.spot, failure=None),
+        on_demand=GroupState(),
+        memory=Memory(),
+        warm_minimum=0,
+    )
+    beside = replace(alone, on_demand=GroupState(desired=kept, instances=kept))
+
+    assert plan(beside, rich).spot == plan(alone, rich).spot
+
+
+@given(situations, limits_drawn)
+def test_given_a_marked_job_whose_patience_is_over_when_on_demand_fails_then_spot_is_asked_or_a_limit_is_named(
+    situation: Situation, limits: Limits
+) -> None:
+    refused = GroupState(desired=1, failure=LaunchFailure(kind=FailureKind.CAPACITY, at_s=situation.now_s - 60))
+    late = Backlog(model="a", jobs=1, work_s=60.0, on_demand_only=True, patience_is_over=True)
+    waits = Situation(now_s=situation.now_s, backlog=(late,), on_demand=refused, month_usd=situation.month_usd)
+
+    made = plan(waits, limits)
+
+    assert made.spot == 1 or made.holds
 
 
 @given(situations, limits_drawn, st.integers(1, 100))

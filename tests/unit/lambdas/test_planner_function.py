@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,20 +11,23 @@ from jobs import aws, clock
 from jobs.fleet_plan import PlanRecord, PlanStore
 from jobs.job import Attempt
 from jobs.planner import FailureKind, HoldCode
+from jobs.waiting import ON_DEMAND_PATIENCE_S
 from lambdas import services
+from lambdas.planner import groups
 from lambdas.planner.handler import handler as planner
 from lambdas.planner.prices import dearest_zone
 from lambdas.planner.turn import is_needed
+from models.estimate import BOOT_S
 from tests.unit.jobs.cloud import GROUP, TABLE, Cloud
-from tests.unit.jobs.made import queued
+from tests.unit.jobs.made import queued, request
 
 ON_DEMAND = "fleet-on-demand"
 
 
 def given_group(name: str = GROUP, maximum: int = 2) -> None:
-    groups = aws.autoscaling()
-    groups.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="g5.12xlarge")
-    groups.create_auto_scaling_group(
+    client = aws.autoscaling()
+    client.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="g5.12xlarge")
+    client.create_auto_scaling_group(
         AutoScalingGroupName=name, LaunchConfigurationName=name, MinSize=0, MaxSize=maximum, DesiredCapacity=0,
         AvailabilityZones=["us-east-2a"],
     )  # fmt: skip
@@ -156,6 +160,50 @@ def test_given_a_job_that_spot_took_twice_then_an_on_demand_instance(
     assert (group()["DesiredCapacity"], group(ON_DEMAND)["DesiredCapacity"]) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("waited_s", "desired"),
+    [(0.0, (0, 1)), (ON_DEMAND_PATIENCE_S - BOOT_S - 1.0, (0, 1)), (ON_DEMAND_PATIENCE_S - BOOT_S, (1, 0))],
+)
+def test_given_no_on_demand_capacity_when_a_marked_job_has_waited_out_its_patience_then_spot_runs_it(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch, waited_s: float, desired: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
+    given_group()
+    given_group(ON_DEMAND, maximum=1)
+    at = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: at)
+    failed = {"StatusCode": "Failed", "StatusMessage": "InsufficientInstanceCapacity", "Description": "Launching",
+              "StartTime": datetime.fromtimestamp(at - 30, UTC)}  # fmt: skip
+    monkeypatch.setattr(
+        aws.autoscaling(),
+        "describe_scaling_activities",
+        lambda AutoScalingGroupName, **_: {"Activities": [failed] if AutoScalingGroupName == ON_DEMAND else []},
+    )
+    lost = {"instance_id": "i", "slot": "0", "started_at": 1.0, "ended_at": 2.0, "outcome": "interrupted"}
+    given_jobs(1, attempts=tuple(Attempt(number=n, **lost) for n in (1, 2)), attempt=2, queued_at=at - waited_s)
+
+    planner({}, context)
+
+    assert (record().spot.desired, record().on_demand.desired) == desired
+
+
+def test_given_an_instance_that_drains_when_work_comes_then_the_quota_is_not_passed(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_group()
+    aws.autoscaling().set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=2)
+    drains = group()
+    drains["Instances"][0]["LifecycleState"] = "Terminating:Wait"
+    answer = {"AutoScalingGroups": [{**drains, "DesiredCapacity": 1}]}
+    monkeypatch.setattr(aws.autoscaling(), "describe_auto_scaling_groups", lambda **_: answer)
+    given_jobs(40)
+
+    planner({}, context)
+
+    assert (record().spot.desired, record().spot.instances) == (1, 1)
+    assert HoldCode.VCPU_QUOTA in record().holds
+
+
 def test_given_warm_hours_then_the_group_keeps_its_minimum_and_gives_it_up_after(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +216,72 @@ def test_given_warm_hours_then_the_group_keeps_its_minimum_and_gives_it_up_after
     monkeypatch.setenv("REVALIDA_WARM_WINDOWS", "[]")
     planner({}, context)
     assert (group()["MinSize"], group()["DesiredCapacity"]) == (0, 1)
+
+
+def given_protected_instances(count: int) -> None:
+    aws.autoscaling().update_auto_scaling_group(
+        AutoScalingGroupName=GROUP, NewInstancesProtectedFromScaleIn=True, DesiredCapacity=count
+    )
+
+
+def refuse_sizes_as_aws_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake AWS takes any size."""
+    client = aws.autoscaling()
+    sizes = {"set_desired_capacity": "DesiredCapacity", "update_auto_scaling_group": "MinSize"}
+
+    def checked(call: Any, size: str, **asked: Any) -> None:
+        if asked[size] > group()["MaxSize"] or asked[size] < group()["MinSize"] * (size == "DesiredCapacity"):
+            raise AssertionError(f"ValidationError: {size} {asked[size]} is beyond the group's bounds")
+        call(**asked)
+
+    for name, size in sizes.items():
+        monkeypatch.setattr(client, name, partial(checked, getattr(client, name), size))
+
+
+@pytest.mark.parametrize("warm_instances", [0, 2])
+def test_given_busy_instances_when_the_maximum_is_lowered_then_the_planner_keeps_its_record(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch, warm_instances: int
+) -> None:
+    always = [{"days": [0, 1, 2, 3, 4, 5, 6], "from_hour": 0, "to_hour": 24, "instances": warm_instances}]
+    monkeypatch.setenv("REVALIDA_WARM_WINDOWS", json.dumps(always))
+    monkeypatch.setenv("REVALIDA_MAX_INSTANCES", "1")
+    given_group()
+    given_protected_instances(2)
+    aws.autoscaling().update_auto_scaling_group(AutoScalingGroupName=GROUP, MaxSize=1)
+    refuse_sizes_as_aws_does(monkeypatch)
+    given_jobs(2)
+
+    planner({}, context)
+
+    assert (group()["DesiredCapacity"], len(group()["Instances"])) == (1, 2)
+    assert record().spot.instances == 2
+
+
+def test_given_a_group_that_keeps_a_minimum_then_no_less_is_asked_of_it(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_group()
+    aws.autoscaling().update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=1, DesiredCapacity=1)
+    refuse_sizes_as_aws_does(monkeypatch)
+
+    groups.resize(groups.read(GROUP), desired=0)
+
+    assert group()["DesiredCapacity"] == 1
+
+
+def test_given_jobs_of_a_model_without_weights_then_nothing_is_launched_for_them_until_they_are_there(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_INSTANCE_TYPES", json.dumps(["g5.12xlarge"]))
+    services.forget()
+    given_group()
+    given_jobs(5, request=request(model="wan2.2-t2v-a14b", size="832x480"))
+
+    assert planner({}, context) == {"before": 0, "after": 0}
+
+    cloud.put("weights/wan2.2-t2v-a14b/r1/manifest.json", b"{}")
+    services.forget()
+    assert planner({}, context)["after"] > 0
 
 
 def test_given_an_aws_that_tells_no_spot_prices_then_the_list_price_counts(

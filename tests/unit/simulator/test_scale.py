@@ -52,5 +52,5 @@ def test_given_a_tenfold_rate_then_about_tenfold_instances_and_the_limits_follow
 def test_given_what_a_job_does_to_the_table_then_the_figures_are_productions() -> None:
     """The simulator may not import the agent or the functions: it has copies, and they must not age."""
     assert AgentSettings.model_fields["heartbeat_s"].default == figures.HEARTBEAT_S
-    assert figures.VIEW_LIMIT == source.VIEW_LIMIT
+    assert (figures.WAITING_LIMIT, figures.RUNNING_LIMIT) == (source.WAITING_LIMIT, source.RUNNING_LIMIT)
     assert figures.WAKES_APART_S == turn.SPACING_S

@@ -97,6 +97,15 @@ def test_given_a_market_without_spot_then_on_demand_stands_in() -> None:
     assert found.interruptions == 0
 
 
+def test_given_a_small_fleet_in_a_storm_then_those_that_leave_count_against_its_limit() -> None:
+    storm = Market(pools=1, open_h=6.0, dry_h=3.0, interruption_mean_h=1.0)
+
+    found = result(scenario(storm, max_instances=2, max_on_demand=1), OURS)
+
+    assert found.interruptions > 0
+    assert found.most_instances == 2
+
+
 def test_given_our_policy_then_it_is_productions_planner_that_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert vars(policies)["plan"] is planner.plan
     asked: list[planner.Situation] = []
