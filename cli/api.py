@@ -103,6 +103,7 @@ class Api:
     def _send(self, method: str, path: str, *, idempotency_key: str | None = None, **content: Any) -> Reply:
         headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
         repeatable = method in {"GET", "DELETE", "PUT"} or idempotency_key is not None
+        is_in_doubt = False  # whether a try may have been carried out whose answer nobody knows
         for attempt in range(1, (TRIES if repeatable else 1) + 1):
             last = attempt == TRIES or not repeatable
             try:
@@ -110,13 +111,15 @@ class Api:
             except CliError:
                 if last:
                     raise
+                is_in_doubt = True
                 self._sleep(_backoff_s(attempt, None))
                 continue
             if answer.status_code not in _PASSING or last or not _is_worth_waiting(answer):
                 break
+            is_in_doubt |= answer.is_server_error
             self._sleep(_backoff_s(attempt, answer.headers.get("retry-after")))
-        if method == "DELETE" and attempt > 1 and answer.status_code == httpx.codes.NOT_FOUND:
-            # A try before this removed it, and its answer was lost.
+        if method == "DELETE" and is_in_doubt and answer.status_code == httpx.codes.NOT_FOUND:
+            # A try before this removed it.
             return Reply({"id": path.rsplit("/", 1)[1], "deleted": True}, _poll_after_s(answer))
         raise_for(answer)
         return Reply(_json(answer), _poll_after_s(answer))

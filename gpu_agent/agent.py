@@ -23,7 +23,7 @@ from gpu_agent.interruption import InterruptionWatcher
 from gpu_agent.lifecycle import complete_termination
 from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS, Loop
-from gpu_agent.offers import Gpu, abilities, detect_gpus, divide, estimate_slot, slot_name
+from gpu_agent.offers import Gpu, abilities, divide, estimate_slot, gpus_of, slot_name
 from gpu_agent.orders import ORDERS_LAST_S, FleetOrders
 from gpu_agent.outcomes import Outcomes
 from gpu_agent.pricing import usd_per_hour
@@ -57,7 +57,7 @@ class Agent:
         self._clients = connect(poll_wait_s=settings.poll_wait_s)
         self._ended = threading.Event()
         self._died: str | None = None
-        self._gpus = detect_gpus()
+        self._gpus = gpus_of(self._identity.kind)
         self._slot_name = slot_name(self._gpus, gpus_per_slot=settings.gpus_per_slot, cpu_threads=settings.cpu_threads)
         self._abilities = abilities(self._gpus, settings.weights_dir, in_bucket=models_in_bucket(settings.media_bucket))
         self._fleet = FleetStore(settings.table, client=self._clients.dynamodb)

@@ -10,6 +10,8 @@ from gpu_agent.slot import Slot
 from jobs.clock import now
 from jobs.fleet import FleetStore, Instance
 
+LOCAL = "local"  # the kind of a machine off EC2
+
 
 class Identity(BaseModel):
     """Who this machine is. `kind` is its instance type, `local` off EC2."""
@@ -28,7 +30,7 @@ def identify(imds: Imds, given_id: str | None) -> Identity:
     Raises httpx.HTTPError if there is neither: an agent without a name could hold no lease.
     """
     if given_id is not None:
-        return Identity(instance_id=given_id, kind="local", is_spot=_life_cycle(imds) == "spot")
+        return Identity(instance_id=given_id, kind=LOCAL, is_spot=_life_cycle(imds) == "spot")
     instance_id = imds.get("instance-id")
     if instance_id is None:
         raise httpx.HTTPError("the metadata service knows no instance id")
@@ -81,8 +83,8 @@ class FleetReport:
                 spot=self._identity.is_spot,
                 usd_per_hour=self._context.settings.usd_per_hour,
                 accelerators=self._accelerators,
-                # One out of service is no idle capacity, on which the planner would count.
-                slots=tuple(slot.report() for slot in self._slots if not slot.isolated),
+                # One out of service that has nothing in hand is no idle capacity, on which the planner would count.
+                slots=tuple(slot.report() for slot in self._slots if not (slot.isolated and slot.idle)),
             )
         )
 

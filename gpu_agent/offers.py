@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gpu_agent.fleet import LOCAL
+from gpu_agent.logs import logger
 from gpu_agent.worker.protocol import SlotSpec
 from jobs.fleet import Ability, Measured
 from models import catalog, registry
@@ -26,6 +28,18 @@ class Gpu:
     index: int
     name: str
     memory_mib: int
+
+
+def gpus_of(kind: str) -> tuple[Gpu, ...]:
+    """The GPUs to work with on a machine of this kind. Raises GpusUnreadable; but a `local` one, a laptop with half a
+    driver, has its processor all the same, and speaks for no other machine."""
+    try:
+        return detect_gpus()
+    except GpusUnreadable as error:
+        if kind != LOCAL:
+            raise
+        logger.warning("going on without GPUs", extra={"reason": str(error)})
+        return ()
 
 
 def detect_gpus() -> tuple[Gpu, ...]:

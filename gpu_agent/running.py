@@ -15,8 +15,8 @@ STEP_WEIGHT = 0.3  # of the newest step in the running mean
 
 @dataclass(kw_only=True)
 class Running:
-    """Monotonic times. `stop` is what the worker was asked, `give_up_at_s` when waiting for it ends; `frames_done_s` is
-    when the last frame had left the model, and only the encoder had work left."""
+    """Monotonic times. `stop` is what the worker was asked, `give_up_at_s` when waiting for it ends; `encoder_heard_s`
+    is when the encoder last took frames, once only it has work left."""
 
     held: HeldJob
     lease: Lease
@@ -29,7 +29,7 @@ class Running:
     stop: StopWhy | None = None
     give_up_at_s: float | None = None
     first_step_seen: bool = False
-    frames_done_s: float | None = None
+    encoder_heard_s: float | None = None
 
     def note_phase(self, phase: str) -> None:
         self.phase = phase
@@ -42,9 +42,9 @@ class Running:
         self.steps_left = step.total - step.index
         self.first_step_seen = True
 
-    def encoding_s(self) -> float:
-        """Seconds since only the encoder has been at work."""
-        return 0.0 if self.frames_done_s is None else time.monotonic() - self.frames_done_s
+    def encoder_silent_s(self) -> float:
+        """Seconds since the encoder, which alone has work left, took frames."""
+        return 0.0 if self.encoder_heard_s is None else time.monotonic() - self.encoder_heard_s
 
     def remaining_s(self) -> float | None:
         """Seconds of denoising left, None while nobody can tell."""

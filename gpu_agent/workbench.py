@@ -20,6 +20,7 @@ from gpu_agent.running import Running
 from gpu_agent.worker.protocol import (
     CheckpointRefused,
     CheckpointSaved,
+    EncoderWorks,
     FailureKind,
     FramesDone,
     FromAgent,
@@ -49,6 +50,7 @@ FromJob = (
     | CheckpointRefused
     | JobStopped
     | FramesDone
+    | EncoderWorks
     | VideoEncoded
     | JobFailed
 )
@@ -218,6 +220,9 @@ class Workbench:
             self._end_stopped(running)
         elif isinstance(message, FramesDone):
             self._on_frames(running, message)
+        elif isinstance(message, EncoderWorks):
+            if running.encoder_heard_s is not None:
+                running.encoder_heard_s = time.monotonic()
         elif isinstance(message, VideoEncoded):
             self.encoding.pop(held.key, None)
             held.seconds_by_phase["encode_video"] = message.encode_s
@@ -251,7 +256,7 @@ class Workbench:
     def _on_frames(self, running: Running, done: FramesDone) -> None:
         self.running = None
         self.encoding[running.held.key] = running
-        running.frames_done_s = time.monotonic()
+        running.encoder_heard_s = time.monotonic()
         running.held.seconds_by_phase.update(done.seconds_by_phase)
         if running.step_s is not None:
             seconds("StepSeconds", running.step_s, Model=running.held.job.model)
@@ -318,14 +323,14 @@ class Workbench:
             self._stop(running, StopWhy.INTERRUPTED)
 
     def _check_encoders(self) -> None:
-        """An encoder says nothing before it has ended, and its thread cannot be stopped: one that hangs ends the
-        worker, as a step does that hangs, and its job is to blame."""
+        """An encoder's thread cannot be stopped: one that hangs ends the worker, as a step does that hangs, and its job
+        is to blame."""
         for running in list(self.encoding.values()):
-            if running.encoding_s() <= self._context.settings.hang_limit_s:
+            if running.encoder_silent_s() <= self._context.settings.hang_limit_s:
                 continue
             del self.encoding[running.held.key]
             with about_job(running.held.job):
-                logger.error("encoder hangs", extra={"encoding_s": running.encoding_s()})
+                logger.error("encoder hangs", extra={"silent_s": running.encoder_silent_s()})
             count("WorkerHung")
             reason = "the video's encoder did not end"
             self._context.ending.submit(self._context.outcomes.crashed, running.held, running.lease, reason)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import re
+import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from jobs import addresses
@@ -20,6 +21,7 @@ FETCH_TIMEOUT_S = 10.0  # of the 29 s that the API's function has
 FORMATS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = 1
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, struct.error)  # what Pillow raises at bad files
 _DATA_URL = re.compile(r"^data:(?P<type>[A-Za-z0-9.+/-]{0,60});base64,(?P<data>.*)$", re.DOTALL)
 
 
@@ -117,7 +119,7 @@ def check_image_bytes(data: bytes) -> ImageFile:
                 file = io.BytesIO()
                 upright.convert("RGB").save(file, "PNG")
                 return ImageFile(file.getvalue(), "png", upright.width, upright.height)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, *_PILLOW_ERRORS, Image.DecompressionBombError) as error:
         message = "Invalid 'image': not a whole PNG, JPEG or WebP image."
         raise RequestError(message, param="image", code="invalid_image") from error
     return ImageFile(data, FORMATS[kind], width, height)
@@ -127,5 +129,5 @@ def _orientation(image: "PillowImage") -> object:
     """As EXIF has it; None if that cannot be read."""
     try:
         return image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)
-    except SyntaxError:
+    except _PILLOW_ERRORS:
         return None

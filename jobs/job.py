@@ -131,6 +131,7 @@ class Job(_Record):
     cancel_requested: bool = False
     crashes: int = 0
     redrive: Redrive | None = None  # the newest
+    machines_failing_since: float | None = None  # for as long as no attempt ended otherwise
     estimate: Estimate | None = None
     error: JobError | None = None
     outputs: Outputs | None = None

@@ -88,10 +88,11 @@ def unreserved(charge: Charge, *, now: float) -> Charge:
 
 
 def actual_musd(job: Job) -> int:
-    """What an ended job comes to. A completed one costs what its agent measured; a failed one is on the house; one that
+    """What an ended job comes to. A completed one costs what its agent measured, less what it had cost when it failed
+    and was redriven, for a failed one is on the house; one that
     was cancelled pays the time that was worked on it, at the estimate's rate and up to the estimate."""
     if job.status is State.COMPLETED:
-        return micro(job.cost_usd)
+        return micro(job.cost_usd) - micro(job.redrive.cost_usd if job.redrive else None)
     estimate = job.estimate
     if job.status is not State.CANCELLED or estimate is None or not estimate.cost_usd or estimate.seconds <= 0:
         return 0

@@ -34,7 +34,7 @@ def figures(old: Job | None, new: Job | None) -> list[Figure]:
 
 
 def _completed(job: Job) -> list[Figure]:
-    took_s = (job.completed_at or job.updated_at) - job.created_at
+    took_s = (job.completed_at or job.updated_at) - job.waiting_since
     found = [Figure("VideosCompleted", 1, "Count")]
     for by in (None, ("model", job.model)):
         found.append(Figure("TimeToVideo", took_s, "Seconds", by))

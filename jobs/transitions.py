@@ -8,7 +8,7 @@ from typing import Any
 from jobs.errors import FenceLost, NotClaimable, NotRedrivable
 from jobs.job import Attempt, AttemptOutcome, Job, JobError, Outputs, Phase, Redrive
 from jobs.limits import unreserved
-from jobs.machine_failures import machine_reason, machines_error
+from jobs.machine_failures import failing_since, machine_reason, machines_error
 from jobs.states import State, is_terminal
 
 MAX_CRASHES = 3
@@ -248,7 +248,8 @@ def record_machine_failure(job: Job, attempt: int, *, checkpoint_step: int, reas
     Raises FenceLost."""
     why = machine_reason(reason)
     back = interrupt(job, attempt, checkpoint_step=checkpoint_step, reason=why, now=now)
-    error = machines_error(back) if back.status is State.QUEUED else None
+    back = back.model_copy(update={"machines_failing_since": failing_since(back, now=now)})
+    error = machines_error(back, now=now) if back.status is State.QUEUED else None
     return back if error is None else _end(job, now, State.FAILED, "failed", reason, error=error)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gpu_agent.worker.channel import Channel
 from gpu_agent.worker.extension import decoded
 from gpu_agent.worker.failures import classify, describe
-from gpu_agent.worker.protocol import FailureKind, JobFailed, RunJob, VideoEncoded
+from gpu_agent.worker.protocol import EncoderWorks, FailureKind, JobFailed, RunJob, VideoEncoded
 from jobs.s3_keys import asset_file
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # compression; a long video of many shots is never in memory as a whole.
 WAITING_BYTES = 256 * 2**20
 _LOOK_S = 0.2
+TELL_EVERY_S = 10.0
 
 
 class _Abandoned(Exception):
@@ -38,6 +39,7 @@ class EncodingJob:
         self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=max(2, WAITING_BYTES // frame_bytes))
         self._given_up = threading.Event()
         self._taking = True
+        self._told_s = time.monotonic()
         self._ended_s = time.monotonic()
         threading.Thread(target=self._run, name=f"encode-{job.job_id}", daemon=True).start()
 
@@ -62,6 +64,14 @@ class EncodingJob:
             except queue.Full:
                 continue
             return
+
+    def _told(self, frames: Iterator["Frame"]) -> Iterator["Frame"]:
+        """The frames; that the encoder takes them is told now and then, for one that hangs does not."""
+        for frame in frames:
+            yield frame
+            if time.monotonic() - self._told_s >= TELL_EVERY_S:
+                self._told_s = time.monotonic()
+                self._channel.send(EncoderWorks(job_id=self._job.job_id, attempt=self._job.attempt))
 
     def _whole(self) -> Iterator["Frame"]:
         """What the finished video shows: what came before, then what is generated."""
@@ -107,7 +117,7 @@ class EncodingJob:
 
         folder = self._job.directory
         written = write_video(
-            self._whole(),
+            self._told(self._whole()),
             folder / asset_file("video", self._job.codec),
             fps=self._job.request.fps,
             num_frames=self._job.total_frames,

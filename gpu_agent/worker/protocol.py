@@ -190,6 +190,14 @@ class FramesDone:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EncoderWorks:
+    """The encoder has taken frames since it last said so."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class VideoEncoded:
     """The finished files. `seconds` is the playing time, `encode_s` what encoding took after the last frame."""
 
@@ -232,6 +240,7 @@ FromWorker = (
     | TrainingTold
     | LoraTrained
     | FramesDone
+    | EncoderWorks
     | VideoEncoded
     | JobFailed
 )

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from jobs import aws, idempotency, items, s3_keys
 from jobs.drop.entries import Entry, FileError
 from jobs.drop.parse import MAX_FILE_BYTES, parse_file, too_large
-from jobs.drop.receipt import Accepted, Receipt, ReceiptSource, Rejected, rejected
+from jobs.drop.receipt import Accepted, Receipt, ReceiptSource, Rejected, read_receipt, rejected
 from jobs.errors import RequestError
 from jobs.job import DEFAULT_OWNER, Source
 from jobs.submit import Submitter
@@ -16,12 +16,14 @@ from jobs.submit import Submitter
 
 @dataclass(frozen=True, kw_only=True)
 class DroppedObject:
-    """One version of one object, as S3's event names it. `etag` is without quotes."""
+    """One version of one object, as S3's event names it. `etag` is without quotes; `sequencer` says which of two
+    versions is the later one."""
 
     bucket: str
     key: str
     version_id: str | None
     etag: str
+    sequencer: str | None = None
 
     @property
     def identity(self) -> str:
@@ -38,12 +40,17 @@ class Intake:
     table: str
 
     def take(self, dropped: DroppedObject) -> Receipt | None:
-        """Read the object, submit its entries, write the receipt. None if this drop was taken in before."""
-        if self._is_done(dropped):
+        """Read the object, submit its entries, write the receipt. None if this drop, or a later version of the file,
+        was taken in before: events may come late and in any order."""
+        if self._is_done(dropped) or _is_outdated(dropped):
             return None
         receipt = Receipt(
             source=ReceiptSource(
-                bucket=dropped.bucket, key=dropped.key, version_id=dropped.version_id, etag=dropped.etag
+                bucket=dropped.bucket,
+                key=dropped.key,
+                version_id=dropped.version_id,
+                etag=dropped.etag,
+                sequencer=dropped.sequencer,
             ),
             entries=tuple(self._entries(dropped)),
         )
@@ -102,6 +109,17 @@ class Intake:
         expires_at = int(self.submitter.now() + idempotency.DELIVERY_LIFETIME_S)
         item = {**items.drop_key(dropped.identity), "key": dropped.key, "expires_at": expires_at}
         aws.dynamodb().put_item(TableName=self.table, Item=items.marshal(item))
+
+
+def _is_outdated(dropped: DroppedObject) -> bool:
+    """Whether the receipt of a later version stands."""
+    receipt = read_receipt(dropped.bucket, receipt_key(dropped))
+    known = None if receipt is None else receipt.source.sequencer
+    if known is None or dropped.sequencer is None:
+        return False
+    # Hexadecimal numbers whose shorter one is to be filled up at its right (S3's guide, "Event message structure").
+    digits = max(len(known), len(dropped.sequencer))
+    return known.ljust(digits, "0") > dropped.sequencer.ljust(digits, "0")
 
 
 def is_folder_marker(key: str) -> bool:

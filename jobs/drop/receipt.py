@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from jobs import aws
 from jobs.errors import RequestError
 
 
@@ -12,12 +13,13 @@ class _Record(BaseModel):
 
 
 class ReceiptSource(_Record):
-    """The object, exactly: another version of it is another drop."""
+    """The object, exactly: another version of it is another drop. `sequencer` is S3's order of a key's versions."""
 
     bucket: str
     key: str
     version_id: str | None
     etag: str
+    sequencer: str | None = None
 
 
 class ReceiptError(_Record):
@@ -56,6 +58,20 @@ class Receipt(_Record):
         on_line = [entry for entry in self.entries if entry.line == line]
         entry = on_line[nth - 1] if nth <= len(on_line) else None
         return entry.job_id if isinstance(entry, Accepted) else None
+
+
+def read_receipt(bucket: str, receipt_key: str) -> Receipt | None:
+    """A receipt, unless it is not there yet, or was taken away."""
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = aws.s3().get_object(Bucket=bucket, Key=receipt_key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+    with answer["Body"] as body:
+        return Receipt.model_validate_json(body.read(), extra="ignore")
 
 
 def rejected(line: int, error: RequestError) -> Rejected:

@@ -1,7 +1,7 @@
 """What a drop gets back: videos, thumbnails and results beside the receipt."""
 
 from jobs import aws, s3_keys
-from jobs.drop.receipt import Receipt
+from jobs.drop.receipt import Receipt, read_receipt
 from jobs.job import Job
 from jobs.view import video_view
 
@@ -16,7 +16,7 @@ def deliver(job: Job) -> list[str]:
         return _deliver_character(job)
     if source.bucket is None or source.key is None or source.line is None:
         return []
-    if _is_superseded(job.id, _receipt(source.bucket, source.key), source.line, source.nth):
+    if _is_superseded(job.id, read_receipt(source.bucket, s3_keys.receipt(source.key)), source.line, source.nth):
         return []
     written: list[str] = []
     if job.outputs is not None:
@@ -43,20 +43,6 @@ def _is_superseded(job_id: str, receipt: Receipt | None, line: int, nth: int) ->
     written when all jobs of a file are there, and the first of them may have ended by then."""
     there = None if receipt is None else receipt.job_at(line, nth)
     return there is not None and there > job_id
-
-
-def _receipt(bucket: str, inbox_key: str) -> Receipt | None:
-    """The file's receipt, unless it is not there yet, or was taken away."""
-    from botocore.exceptions import ClientError
-
-    try:
-        answer = aws.s3().get_object(Bucket=bucket, Key=s3_keys.receipt(inbox_key))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
-    with answer["Body"] as body:
-        return Receipt.model_validate_json(body.read(), extra="ignore")
 
 
 def _deliver_character(job: Job) -> list[str]:

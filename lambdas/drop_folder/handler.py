@@ -22,13 +22,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
         key=item["key"],
         version_id=item.get("version-id") or None,
         etag=item.get("etag", "").strip('"'),
+        sequencer=item.get("sequencer") or None,
     )
     # A character's folder is taken in as a whole, by the sweeper, once it is quiet.
     if is_folder_marker(dropped.key) or is_characters(dropped.key):
         return {"accepted": 0, "rejected": 0}
     receipt = services.intake().take(dropped)
     if receipt is None:
-        logger.info("taken in before", extra={"key": dropped.key})
+        logger.info("this version, or a later one, was taken in before", extra={"key": dropped.key})
         return {"accepted": 0, "rejected": 0}
     accepted = sum(entry.status == "accepted" for entry in receipt.entries)
     counts = {"accepted": accepted, "rejected": len(receipt.entries) - accepted}

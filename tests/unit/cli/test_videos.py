@@ -341,6 +341,8 @@ def test_given_an_answer_that_is_lost_when_deleted_then_the_second_try_says_that
     studio.break_next = 1
 
     assert cli("delete", video_id, "--yes", "--json").json["data"] == [{"id": video_id, "deleted": True}]
+    studio.fail_next = [429]
+    assert cli("delete", video_id, "--yes").code == 3  # no try before was carried out: it was not there
 
 
 @pytest.mark.parametrize("command", ["show", "watch", "download", "cancel"])

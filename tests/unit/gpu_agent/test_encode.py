@@ -12,7 +12,7 @@ from gpu_agent.cadence import Cadence
 from gpu_agent.inputs import generation_request
 from gpu_agent.worker import encode
 from gpu_agent.worker.encode import EncodingJob
-from gpu_agent.worker.protocol import JobFailed, RunJob, VideoEncoded
+from gpu_agent.worker.protocol import EncoderWorks, JobFailed, RunJob, VideoEncoded
 from tests.unit.gpu_agent.test_extension import Heard
 from tests.unit.jobs.made import queued, request
 
@@ -82,6 +82,21 @@ def test_given_an_encoder_that_is_behind_then_few_frames_wait_and_all_of_them_co
     assert written.num_frames == NUM_FRAMES
     model.join(timeout=WITHIN_S)
     assert not model.is_alive()
+
+
+def test_given_an_encoder_at_work_then_it_says_so_now_and_then(
+    gate: threading.Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "TELL_EVERY_S", 0.0)
+    heard = Heard()
+    job = encoding(tmp_path, heard)
+    gate.set()
+    encoder = next(thread for thread in threading.enumerate() if thread.name.startswith("encode-"))
+    putting(job).join(timeout=WITHIN_S)
+
+    encoder.join(timeout=WITHIN_S)
+
+    assert [type(each) for each in heard.messages] == [*[EncoderWorks] * NUM_FRAMES, VideoEncoded]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gpu_agent import offers
-from gpu_agent.offers import Gpu, GpusUnreadable, detect_gpus
+from gpu_agent.offers import Gpu, GpusUnreadable, detect_gpus, gpus_of
 
 
 def given_nvidia_smi(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
@@ -25,6 +25,16 @@ def test_given_gpus_that_answer_then_each_is_told(monkeypatch: pytest.MonkeyPatc
     given_nvidia_smi(monkeypatch, tmp_path, "echo '0, NVIDIA A10G, 23028'; echo '1, NVIDIA A10G, 23028'")
 
     assert detect_gpus() == tuple(Gpu(index=index, name="NVIDIA A10G", memory_mib=23028) for index in (0, 1))
+
+
+def test_given_half_a_driver_off_ec2_then_the_processor_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given_nvidia_smi(monkeypatch, tmp_path, "echo 'No devices were found'")
+
+    assert gpus_of("local") == ()
+    with pytest.raises(GpusUnreadable):
+        gpus_of("g5.12xlarge")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gpu_agent.fleet import Identity
 from gpu_agent.settings import AgentSettings
 from gpu_agent.slot import Slot
 from gpu_agent.worker.protocol import (
+    EncoderWorks,
     FailureKind,
     FramesDone,
     JobFailed,
@@ -259,8 +260,8 @@ def test_given_an_encoder_that_hangs_then_the_worker_is_ended_and_its_job_blamed
     assert worker.ended is None
 
     for one in bay.slot._bench.encoding.values():
-        assert one.frames_done_s is not None
-        one.frames_done_s -= bay.context.settings.hang_limit_s + 1.0
+        assert one.encoder_heard_s is not None
+        one.encoder_heard_s -= bay.context.settings.hang_limit_s + 1.0
     bay.turn()
 
     assert worker.ended == "killed"
@@ -270,11 +271,22 @@ def test_given_an_encoder_that_hangs_then_the_worker_is_ended_and_its_job_blamed
     assert bay.slot.idle
 
 
+def test_given_a_long_encoding_that_goes_on_then_nobody_ends_it(bay: Bay) -> None:
+    job = bay.encoding()
+    bay.slot._bench.encoding[job.id, 1].encoder_heard_s = time.monotonic() - bay.context.settings.hang_limit_s - 1.0
+
+    bay.hear(EncoderWorks(job_id=job.id, attempt=1))
+    bay.turn()
+
+    assert bay.worker.ended is None
+    assert bay.now(job).status is State.IN_PROGRESS
+
+
 def test_given_an_encoder_that_hangs_when_its_job_is_cancelled_then_it_ends_cancelled(bay: Bay) -> None:
     hung = bay.encoding()
     bay.context.store.cancel(hung.id, owner=hung.owner)
 
-    bay.slot._bench.encoding[hung.id, 1].frames_done_s = time.monotonic() - bay.context.settings.hang_limit_s - 1.0
+    bay.slot._bench.encoding[hung.id, 1].encoder_heard_s = time.monotonic() - bay.context.settings.hang_limit_s - 1.0
     bay.turn()
 
     assert bay.now(hung).status is State.CANCELLED

@@ -34,10 +34,11 @@ def test_given_crashes_among_interruptions_then_only_crashes_count() -> None:
     assert (job.status, job.crashes) == (State.QUEUED, 2)
 
 
-def on_failing_machines(job: Job, *instances: str) -> Job:
+def on_failing_machines(job: Job, *instances: str, every_s: float = 1200.0) -> Job:
     for instance in instances:
-        job = transitions.claim(job, instance_id=instance, slot="0", lease_s=60, usd_per_hour=3600.0, now=T0)
-        job = transitions.record_machine_failure(job, job.attempt, checkpoint_step=2, reason="disk: full", now=T0 + 1)
+        at = T0 + job.attempt * every_s
+        job = transitions.claim(job, instance_id=instance, slot="0", lease_s=60, usd_per_hour=3600.0, now=at)
+        job = transitions.record_machine_failure(job, job.attempt, checkpoint_step=2, reason="disk: full", now=at + 1)
     return job
 
 
@@ -50,7 +51,9 @@ def test_given_machines_that_fail_one_after_the_other_then_the_third_is_the_last
     assert done.status is State.FAILED
     assert done.error is not None
     assert done.error.code == "machine_failed"
-    assert done.error.message.endswith("18 times in a row, on 3 instances; the last time: disk: full")
+    assert done.error.message == (
+        "Machines failed for 340 minutes, the last 18 times in a row, on 3 instances; the last time: disk: full"
+    )
     assert (done.attempts[-1].outcome, done.cost_usd) == ("failed", 18.0)
 
 
@@ -61,6 +64,13 @@ def test_given_one_machine_that_fails_a_job_for_ever_then_that_ends_within_what_
     assert before.status is State.QUEUED
 
     assert on_failing_machines(before, "i-1").status is State.FAILED
+
+
+def test_given_a_bucket_that_no_machine_reaches_for_some_minutes_then_the_job_waits() -> None:
+    short = on_failing_machines(queued(), *["i-1", "i-2", "i-3"] * 40, every_s=14.0)
+    assert short.status is State.QUEUED
+
+    assert on_failing_machines(short, "i-4", every_s=16.0).status is State.FAILED
 
 
 def test_given_another_end_between_failures_of_machines_then_the_row_begins_anew() -> None:

@@ -127,10 +127,14 @@ def test_given_a_turned_photo_with_a_number_written_as_text_then_it_is_kept_upri
     assert not kept.getexif()
 
 
-def test_given_exif_that_is_none_then_the_picture_is_kept_as_it_stands_and_without_it(api: Api, cloud: Cloud) -> None:
-    photo = picture("PNG", size=(128, 64), exif=b"Exif\0\0neither MM nor II")
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0neither MM nor II", b"Exif\0\0MM\0*"])
+def test_given_exif_that_is_none_then_the_picture_is_kept_as_it_stands_and_without_it(
+    api: Api, cloud: Cloud, kind: str, exif: bytes
+) -> None:
+    photo = picture(kind, size=(128, 64), exif=exif)
 
-    body = {**I2V, "image": "data:image/png;base64," + base64.b64encode(photo).decode()}
+    body = {**I2V, "image": f"data:image/{kind.lower()};base64," + base64.b64encode(photo).decode()}
     kept = image_of(api("POST", "/v1/videos", json_body=body), cloud)
 
     assert (kept.size, "exif" in kept.info) == ((128, 64), False)

@@ -171,6 +171,20 @@ def test_given_a_file_dropped_again_when_the_older_job_ends_last_then_the_newer_
     assert json.loads(cloud.read("outbox/cena.jsonl.2.json"))["id"] == newer.id
 
 
+def test_given_a_file_dropped_again_when_the_older_event_comes_last_then_it_makes_nothing(
+    cloud: Cloud, context: Any
+) -> None:
+    older, newer = (cloud.put("inbox/a.txt", text) for text in (b"a red circle", b"a blue square"))
+    older["detail"]["object"]["sequencer"] = "0055AED6DCD90281E5"
+    newer["detail"]["object"]["sequencer"] = "0055AED6DCD90281E50A"  # filled up at the right, the older one is less
+    drop_folder(newer, context)
+    receipt = cloud.read("outbox/a.txt.receipt.json")
+
+    assert drop_folder(older, context) == {"accepted": 0, "rejected": 0}
+    assert cloud.read("outbox/a.txt.receipt.json") == receipt
+    assert len(cloud.messages()) == 1
+
+
 def test_given_a_file_dropped_again_when_a_job_ends_before_its_receipt_is_written_then_its_result_is_delivered(
     cloud: Cloud, context: Any
 ) -> None:

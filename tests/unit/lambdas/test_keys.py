@@ -10,7 +10,7 @@ from botocore.client import BaseClient
 
 from jobs import clock
 from jobs.errors import RequestError
-from jobs.job import Estimate, Job, Source
+from jobs.job import Estimate, Job, Redrive, Source
 from jobs.key_commands import main
 from jobs.keys import Scope
 from jobs.limits import LimitReached, Limits, actual_musd, month_of
@@ -293,6 +293,12 @@ def test_given_a_failed_job_when_redriven_then_its_video_is_charged_once_and_no_
 
     usage = api("GET", account).body["usage"]
     assert (usage["spent_usd"], usage["reserved_usd"], usage["active_jobs"]) == (0.03, 0.02, 1)
+
+
+def test_given_a_redriven_job_when_completed_then_what_its_failure_had_cost_is_not_charged() -> None:
+    done = queued(status=State.COMPLETED, cost_usd=0.8, redrive=Redrive(at=T0, after_attempt=3, cost_usd=0.3))
+
+    assert actual_musd(done) == 500_000
 
 
 def test_given_a_key_without_limits_then_its_spending_is_known_all_the_same(
