@@ -6,6 +6,7 @@ Stop is not cancel: a stopped agent gives its work back with a checkpoint, and t
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 from gpu_agent.checkpoints import CheckpointStore
@@ -23,7 +24,8 @@ from gpu_agent.interruption import InterruptionWatcher
 from gpu_agent.lifecycle import complete_termination
 from gpu_agent.logs import logger
 from gpu_agent.loops import PASSING_ERRORS, Loop
-from gpu_agent.offers import Gpu, abilities, divide, estimate_slot, gpus_of, slot_name
+from gpu_agent.offering import LOOK_S, Offering
+from gpu_agent.offers import Gpu, divide, estimate_slot, gpus_of, slot_name
 from gpu_agent.orders import ORDERS_LAST_S, FleetOrders
 from gpu_agent.outcomes import Outcomes
 from gpu_agent.pricing import usd_per_hour
@@ -59,7 +61,8 @@ class Agent:
         self._died: str | None = None
         self._gpus = gpus_of(self._identity.kind)
         self._slot_name = slot_name(self._gpus, gpus_per_slot=settings.gpus_per_slot, cpu_threads=settings.cpu_threads)
-        self._abilities = abilities(self._gpus, settings.weights_dir, in_bucket=models_in_bucket(settings.media_bucket))
+        in_bucket = partial(models_in_bucket, settings.media_bucket)
+        self._offering = Offering(self._gpus, settings.weights_dir, in_bucket)
         self._fleet = FleetStore(settings.table, client=self._clients.dynamodb)
         specs = divide(
             self._gpus,
@@ -70,13 +73,12 @@ class Agent:
             weights_bucket=settings.media_bucket,
         )
         self._measured = measured(self._fleet, self._identity.kind, self._gpus, settings.weights_dir)
-        models = frozenset(ability.model for ability in self._abilities if ability.runnable)
         ending = Ending(workers=4 * len(specs), on_death=self._on_death)
         self._context = make_context(
             settings,
             self._clients,
             self._identity,
-            models,
+            lambda: self._offering.models,
             ending,
             num_slots=len(specs),
             slot_name=self._slot_name,
@@ -93,9 +95,9 @@ class Agent:
         """Work until told to go, idle for too long, or dead."""
         logger.info(
             "agent starts",
-            extra={"instance_id": self._identity.instance_id, "models": sorted(self._context.models)},
+            extra={"instance_id": self._identity.instance_id, "models": sorted(self._offering.models)},
         )
-        if not self._context.models:
+        if not self._offering.models:
             logger.critical("this machine can run no model", extra={"weights_dir": str(self._settings.weights_dir)})
             return 1
         # Whatever lies here is a dead agent's: its jobs go on from S3.
@@ -123,6 +125,7 @@ class Agent:
             make("interruption", self._watcher.turn, interval_s=settings.imds_poll_s),
             make("orders", self._watcher.obey, interval_s=ORDERS_LAST_S),
             make("abilities", self.report_abilities, interval_s=SECONDS_PER_HOUR),
+            make("offering", self._look_again, interval_s=LOOK_S),
             make("fleet", self._report.send, interval_s=settings.fleet_report_s),
             make("watchdog", partial(watch, self._slots, hang_limit_s=settings.hang_limit_s), interval_s=WATCHDOG_S),
             make("departure", departure.turn, interval_s=DEPARTURE_S),
@@ -134,10 +137,15 @@ class Agent:
             loops.append(make(f"lookout-{slot.spec.name}", slot.lookout.turn, interval_s=0.5))
         return loops
 
+    def _look_again(self) -> None:
+        if self._offering.look():
+            logger.info("offers anew", extra={"models": sorted(self._offering.models)})
+            self.report_abilities()
+
     def report_abilities(self) -> None:
         """Say what machines of this kind can run; stays known when none is there."""
         self._fleet.report_abilities(
-            self._identity.kind, slot=self._slot_name, abilities=self._abilities, measured=self._measured
+            self._identity.kind, slot=self._slot_name, abilities=self._offering.abilities, measured=self._measured
         )
 
     def _drained(self) -> bool:
@@ -181,7 +189,7 @@ def make_context(
     settings: AgentSettings,
     clients: Clients,
     identity: Identity,
-    models: frozenset[str],
+    models: Callable[[], frozenset[str]],
     ending: Ending,
     *,
     num_slots: int,
@@ -200,12 +208,13 @@ def make_context(
         poll_wait_s=settings.poll_wait_s,
         lease_s=settings.lease_s,
     )
+    slot = estimate_slot(slot_name, kind=identity.kind, measured=figures)
     slot_usd_per_hour = None if settings.usd_per_hour is None else settings.usd_per_hour / num_slots
     return Context(
         instance_id=identity.instance_id,
         is_spot=identity.is_spot,
-        models=models,
-        slot=estimate_slot(slot_name, figures),
+        models_now=models,
+        slot=slot,
         slot_name=slot_name,
         slot_usd_per_hour=slot_usd_per_hour,
         settings=settings,
@@ -213,7 +222,11 @@ def make_context(
         queues=queues,
         source=source,
         fetcher=InputFetcher(
-            clients.s3, settings.media_bucket, checkpoints, settings.scratch_dir, slot=estimate_slot(slot_name)
+            clients.s3,
+            settings.media_bucket,
+            checkpoints,
+            settings.scratch_dir,
+            slot=estimate_slot(slot_name, kind=identity.kind),
         ),
         checkpoints=checkpoints,
         outcomes=Outcomes(

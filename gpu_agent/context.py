@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gpu_agent.checkpoints import CheckpointStore
@@ -56,7 +57,8 @@ class NoticeBoard:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One of each, for one agent. `ending` runs what ends attempts, beside the slots.
+    """One of each, for one agent. `ending` runs what ends attempts, beside the slots; `models_now` tells what this
+    machine can run.
 
     `slot` is what one worker owns, as the placement's arithmetic knows it; None where it knows nothing of it.
     `slot_name` is its kind in words (`A10Gx1`).
@@ -65,7 +67,7 @@ class Context:
 
     instance_id: str
     is_spot: bool
-    models: frozenset[str]
+    models_now: Callable[[], frozenset[str]]
     slot: Slot | None
     slot_name: str
     slot_usd_per_hour: float | None

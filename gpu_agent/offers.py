@@ -12,7 +12,7 @@ from gpu_agent.worker.protocol import SlotSpec
 from jobs.fleet import Ability, Measured
 from models import catalog, registry
 from models.catalog import ModelSpec
-from models.estimate import SLOT_KINDS, Slot
+from models.estimate import OFFERS, SLOT_KINDS, Slot
 from models.weights.cache import fetched_models
 
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits")
@@ -109,16 +109,17 @@ def slot_name(gpus: Sequence[Gpu], *, gpus_per_slot: int, cpu_threads: int = 1) 
     return f"{known}x{gpus_per_slot}" if known else gpus[0].name
 
 
-def estimate_slot(name: str, measured: Measured | None = None) -> Slot | None:
-    """The slot as the arithmetic knows it, with what was measured on its kind of instance; None for a GPU that it does
-    not know, and for a CPU, which needs no plan."""
+def estimate_slot(name: str, *, kind: str, measured: Measured | None = None) -> Slot | None:
+    """The slot as the arithmetic knows it, with its share of the host memory of such an instance and what was measured
+    on one; None for a GPU that it does not know, and for a CPU, which needs no plan."""
     try:
         slot = Slot.parse(name)
     except ValueError:
         return None
-    if slot.is_cpu or measured is None:
-        return None if slot.is_cpu else slot
-    return slot.measured(matmul_tf_s=measured.matmul_tf_s, load_gib_s=measured.load_gib_s)
+    if slot.is_cpu:
+        return None
+    slot = slot.on(OFFERS.get(kind))
+    return slot if measured is None else slot.measured(matmul_tf_s=measured.matmul_tf_s, load_gib_s=measured.load_gib_s)
 
 
 def has_weights(spec: ModelSpec, weights_dir: Path, in_bucket: Collection[str] = ()) -> bool:

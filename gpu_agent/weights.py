@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from gpu_agent.clients import bulk_s3
-from gpu_agent.logs import logger
 from jobs import s3_keys
 from models.weights.bucket import WeightsBucket
 from models.weights.cache import WeightsCache
-from models.weights.errors import WeightsUnavailable
 
 READ_TIMEOUT_S = 30.0
 
@@ -23,9 +21,5 @@ def worker_cache(weights_dir: Path, bucket: str) -> WeightsCache:
 
 
 def models_in_bucket(bucket: str) -> frozenset[str]:
-    """Ids of the models whose weights a worker could fetch; none while the bucket does not answer."""
-    try:
-        return frozenset(found.model for found in weights_bucket(bucket).stored())
-    except WeightsUnavailable as error:
-        logger.warning("weights in the bucket not listed", extra={"error": str(error)})
-        return frozenset()
+    """Ids of the models whose weights a worker could fetch. Raises WeightsUnavailable."""
+    return frozenset(found.model for found in weights_bucket(bucket).stored())

@@ -230,6 +230,7 @@ def _slot_of(report: Abilities) -> Slot | None:
         slot = Slot.parse(report.slot)
     except ValueError:
         return None
+    slot = slot.on(OFFERS.get(report.kind))
     found = report.measured
     return slot if found is None else slot.measured(matmul_tf_s=found.matmul_tf_s, load_gib_s=found.load_gib_s)
 

@@ -107,9 +107,10 @@ class DiffusersVideoModel:
         self, request: GenerationRequest, shots: list[PlannedShot], on_phase: Callable[[Phase], None]
     ) -> dict[int, Texts]:
         on_phase("encode")
-        texts = self._text_encoding.of(request, shots)
-        self._pipelines.release_text()
-        return texts
+        try:
+            return self._text_encoding.of(request, shots)
+        finally:
+            self._pipelines.release_text()  # also where a text is refused: the next job has no use for the encoder
 
     def _denoise(
         self, request: GenerationRequest, shot: PlannedShot, texts: Texts, progress: Progress, rng: torch.Generator

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft.utils.other import get_pattern_key
 from safetensors import safe_open
 
 _METADATA = "lora_adapter_metadata"  # diffusers.loaders.lora_base.LORA_ADAPTER_METADATA_KEY
@@ -33,7 +31,7 @@ def header_alphas(path: Path, state: Mapping[str, torch.Tensor], prefix: str) ->
     layers = {key.removesuffix(_UP): up.shape[1] for key, up in state.items() if key.endswith(_UP)}
     try:
         return {f"{layer}.alpha": _alpha(config, layer.removeprefix(prefix), rank) for layer, rank in layers.items()}
-    except (TypeError, AttributeError, re.error) as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"its header's alphas are unreadable: {error}") from error
 
 
@@ -49,6 +47,9 @@ def _config(path: Path, prefix: str) -> dict[str, Any]:
 
 def _alpha(config: Mapping[str, Any], layer: str, rank: int) -> float:
     patterns = config.get("alpha_pattern") or {}
-    alpha = float(patterns.get(get_pattern_key(patterns.keys(), layer), config["lora_alpha"]))
+    # Keys are ends of layers' names. Peft takes them for regular expressions, which a file of strangers could make
+    # endless; what is written by peft or by us has no more than names.
+    own = next((value for name, value in patterns.items() if layer == name or layer.endswith(f".{name}")), None)
+    alpha = float(config["lora_alpha"] if own is None else own)
     # Rank-stabilised (https://arxiv.org/abs/2312.03732): alpha / sqrt(rank).
     return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha

@@ -164,6 +164,12 @@ class Slot(BaseModel):
             raise ValueError(f"unknown slot {text!r}; kinds are {', '.join(SLOT_KINDS)}, written as in A10Gx4")
         return cls(kind=kind, count=count)
 
+    def on(self, offer: "Offer | None") -> Self:
+        """This slot with its share of the host memory of the instance type that it is on, if that has such slots."""
+        if offer is None or offer.kind != self.kind.name:
+            return self
+        return self.model_copy(update={"host_memory_gib": offer.host_gib * self.count / offer.gpus})
+
     def measured(self, *, matmul_tf_s: float, load_gib_s: float) -> Self:
         """This slot with what its own instance's first-boot benchmark found for one accelerator."""
         figures = {"matmul_tf_s": matmul_tf_s, "load_gib_s": load_gib_s}

@@ -18,7 +18,7 @@ _ACTIVATIONS = 4.0
 # the half-precision copy that autocast computes with, for the expert whose turn it is (`models.lora_training.run`).
 _KEPT_BYTES = 4 + 2
 _AT_WORK_BYTES = 4 + 2
-_RESERVE_GIB = 0.85  # CUDA's context, cuDNN's and cuBLAS's workspaces
+_RESERVE_GIB = 1.0  # CUDA's context, cuDNN's and cuBLAS's workspaces, what lies between blocks of memory
 _MARGIN = 1.05
 
 

@@ -28,6 +28,8 @@ from models.interface import WeightsError
 READERS = 8
 CONVERTED_BYTES = 2**29
 """Of a file's numbers that are to be kept in another precision, so many are held in both at a time."""
+CONVERTED_BYTES_ON_GPU = 2**32
+"""The same on a GPU: where networks stay there is room, and each portion pins the readers' buffers anew."""
 _PIECE_BYTES = 2**25
 _PAGE_BYTES = 4096
 _DTYPES = {
@@ -81,7 +83,8 @@ def load_network(
         if entry.shape != tuple(wanted[name].shape):
             raise WeightsError(entry.path, f"{name} has the shape {entry.shape}")
     kept = {name: torch.float32 if any(part in name.split(".") for part in fp32) else dtype for name in found}
-    for portion in _portions(found, kept):
+    at_once = CONVERTED_BYTES if device.type == "cpu" else CONVERTED_BYTES_ON_GPU
+    for portion in _portions(found, kept, at_once):
         for name, tensor in read_tensors(portion, device).items():
             _put(network, name, tensor.to(kept[name]) if tensor.is_floating_point() else tensor)
     for module in network.modules():
@@ -90,7 +93,9 @@ def load_network(
     return network.eval()
 
 
-def _portions(entries: Mapping[str, Entry], kept: Mapping[str, torch.dtype]) -> Iterator[dict[str, Entry]]:
+def _portions(
+    entries: Mapping[str, Entry], kept: Mapping[str, torch.dtype], at_once: int
+) -> Iterator[dict[str, Entry]]:
     """What is kept as it is in the files all at once, the rest bit by bit: Wan A14B's experts are published in float32,
     53 GiB each, of which 27 are kept."""
     portion = {name: entry for name, entry in entries.items() if entry.dtype == kept[name]}
@@ -99,7 +104,7 @@ def _portions(entries: Mapping[str, Entry], kept: Mapping[str, torch.dtype]) -> 
     for name, entry in others.items():
         if portion and entry.num_bytes > room:
             yield portion
-            portion, room = {}, CONVERTED_BYTES
+            portion, room = {}, at_once
         portion[name] = entry
         room -= entry.num_bytes
     if portion:

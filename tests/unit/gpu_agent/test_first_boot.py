@@ -59,7 +59,7 @@ def test_given_a_benchmark_that_fails_then_the_published_figures_stand(
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
     assert first_boot.measured(fleet(), "g5.12xlarge", GPUS, tmp_path) is None
-    assert estimate_slot("A10Gx1", None) == estimate_slot("A10Gx1")
+    assert estimate_slot("A10Gx1", kind="g5.12xlarge", measured=None) == estimate_slot("A10Gx1", kind="g5.12xlarge")
 
 
 def test_the_slower_of_disk_and_bus_is_what_loading_is_reckoned_with() -> None:
@@ -68,7 +68,7 @@ def test_the_slower_of_disk_and_bus_is_what_loading_is_reckoned_with() -> None:
     found = first_boot.from_ceilings(json.loads(json.dumps(ceilings)))
 
     assert found.load_gib_s == pytest.approx(0.8 * 2e9 / 2**30)
-    slot = estimate_slot("A10Gx4", found)
+    slot = estimate_slot("A10Gx4", kind="g5.12xlarge", measured=found)
     assert slot is not None
     assert (slot.kind.matmul_tf_s, slot.kind.matmul_source) == (66.0, "measured")
 

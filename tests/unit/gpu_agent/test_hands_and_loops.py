@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from gpu_agent.held import Hands
 from gpu_agent.loops import Loop
 from gpu_agent.offers import Gpu, divide, estimate_slot, slot_name
@@ -80,11 +82,20 @@ def test_given_four_gpus_then_they_divide_into_slots_of_the_asked_size() -> None
     specs = divide(gpus, gpus_per_slot=2, cpu_slots=1, cpu_threads=1, weights_dir=Path("weights"))
     assert [spec.gpus for spec in specs] == [(0, 1), (2, 3)]
     assert slot_name(gpus, gpus_per_slot=2) == "A10Gx2"
-    slot = estimate_slot("A10Gx2")
+    slot = estimate_slot("A10Gx2", kind="g5.12xlarge")
     assert slot is not None
-    assert slot.count == 2
+    assert (slot.count, slot.host_gib) == (2, 96.0)
     assert slot_name((), gpus_per_slot=1, cpu_threads=2) == "CPUx2"
-    assert estimate_slot("CPUx2") is None
+    assert estimate_slot("CPUx2", kind="local") is None
+
+
+@pytest.mark.parametrize(("kind", "host_gib"), [("g5.2xlarge", 32.0), ("g6.12xlarge", 48.0), ("local", 48.0)])
+def test_given_a_kind_of_instance_then_its_slot_has_its_share_of_that_ones_memory(kind: str, host_gib: float) -> None:
+    """Another GPU's kind, or a machine that nobody knows, says nothing."""
+    slot = estimate_slot("A10Gx1", kind=kind)
+
+    assert slot is not None
+    assert slot.host_gib == host_gib
 
 
 def test_given_an_error_of_the_disk_then_the_machine_is_to_blame_and_not_the_job() -> None:

@@ -90,7 +90,7 @@ class Bay:
             given,
             connect(poll_wait_s=0),
             Identity(instance_id="i-1", kind="local", is_spot=True),
-            frozenset({"wan-mini"}),
+            lambda: frozenset({"wan-mini"}),
             at_once,
             num_slots=1,
             slot_name="CPUx1",

@@ -166,8 +166,8 @@ def test_given_a_rank_that_no_gpu_of_the_fleet_holds_then_the_training_is_refuse
         about = {"character_id": "character_1", "name": "Eva", "version": 1, "trigger": "zxeva", "lora": "eva"}
         return TrainingPlan(**about, references=(), settings=settings)
 
-    with pytest.raises(RequestError, match="Rank 48 would fit") as refusal:
+    with pytest.raises(RequestError, match="Rank 46 would fit") as refusal:
         admission(video, training(128))
 
     assert (refusal.value.param, refusal.value.code) == ("training.rank", "not_trainable")
-    assert admission(video, training(48)).seconds > admission(video).seconds
+    assert admission(video, training(46)).seconds > admission(video).seconds

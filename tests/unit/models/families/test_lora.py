@@ -261,7 +261,12 @@ def test_given_a_header_that_would_rebuild_the_network_then_its_scale_alone_is_t
     folder = weights_of(CASE.name)
     plain = scaled_by_header(tmp_path / "plain.safetensors", style.path, lora_alpha=8.0)
     pissa = scaled_by_header(
-        tmp_path / "pissa.safetensors", style.path, lora_alpha=8.0, init_lora_weights="pissa", r=10**9
+        tmp_path / "pissa.safetensors",
+        style.path,
+        lora_alpha=8.0,
+        init_lora_weights="pissa",
+        r=10**9,
+        alpha_pattern={"([a-z0-9_.]+)+!": 2.0},  # as a regular expression it takes for ever
     )
     model = cases.load(CASE, folder)
     base = cases.frames_of(model, cases.request(CASE, folder))
@@ -288,7 +293,7 @@ def test_given_alphas_in_the_tensors_then_the_headers_is_passed_over(
 
 @pytest.mark.parametrize(
     "config",
-    [{"lora_alpha": None}, {"lora_alpha": 1, "alpha_pattern": {"(": 2}}, {"lora_alpha": 1, "alpha_pattern": [2]}],
+    [{"lora_alpha": None}, {"lora_alpha": 1, "alpha_pattern": [2]}],
 )
 def test_given_a_header_whose_alphas_are_unreadable_then_refused(
     config: dict[str, Any], style: LoraRef, tmp_path: Path, weights_of: Callable[[str], Path]
