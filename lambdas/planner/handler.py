@@ -3,7 +3,6 @@
 Reads what is, lets `jobs.planner` decide, does it, and keeps the record that the API shows. Never takes away an
 instance that is there: idle agents end themselves."""
 
-from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,16 +12,14 @@ from jobs import clock
 from jobs.fleet_history import FleetHistory
 from jobs.fleet_plan import PlanStore
 from jobs.meters import MeterStore
-from jobs.planner import Backlog, GroupState, Ledger, Memory, Plan, Situation, advance, plan, warm_minimum
+from jobs.planner import GroupState, Ledger, Memory, Plan, Situation, advance, plan, warm_minimum
 from jobs.settings import settings
-from jobs.waiting import patience_is_over
 from lambdas.planner import groups, metering, telling, work
 from lambdas.planner.config import limits
 from lambdas.planner.groups import Group
 from lambdas.planner.look import Look, look
 from lambdas.planner.record import Outcome, prices_of, to_record, to_sample
 from lambdas.planner.turn import is_needed
-from models.estimate import BOOT_S
 
 logger = Logger()
 
@@ -64,21 +61,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 def _situation(seen: Look, ledger: Ledger) -> Situation:
     return Situation(
         now_s=seen.now_s,
-        backlog=_backlog(seen),
+        backlog=work.backlog(seen.queued, now_s=seen.now_s),
         spot=_state(seen, seen.spot),
         on_demand=_state(seen, seen.on_demand),
         warm_minimum=warm_minimum(seen.own.warm_windows, seen.now_s),
         month_usd=ledger.usd,
         memory=seen.last.memory.value() if seen.last else Memory(),
     )
-
-
-def _backlog(seen: Look) -> tuple[Backlog, ...]:
-    """Jobs that on-demand has kept waiting stand apart: Spot may run them, too, once it has booted."""
-    booted_s = seen.now_s + BOOT_S
-    late = [job for job in seen.queued if patience_is_over(job, booted_s)]
-    others = [job for job in seen.queued if not patience_is_over(job, booted_s)]
-    return (*work.backlog(others), *(replace(entry, patience_is_over=True) for entry in work.backlog(late)))
 
 
 def _state(seen: Look, group: Group) -> GroupState:

@@ -7,27 +7,31 @@ from jobs.eta import remaining_s, work_left_s
 from jobs.fleet import Instance
 from jobs.job import Job
 from jobs.planner import Backlog, Member
-from jobs.waiting import PRIORITY_LEVELS, wants_on_demand
+from jobs.waiting import PRIORITY_LEVELS, patience_is_over, wants_on_demand
+from models.estimate import BOOT_S
 
 FRESH_S = 60.0  # agents report every ten seconds: one that has not for so long may be gone
 _TAKE_WORK = frozenset({"idle", "busy"})
 
 
-def backlog(queued: Iterable[Job]) -> tuple[Backlog, ...]:
-    """Queued jobs, added up. A job that was begun needs only the steps after its checkpoint."""
-    grouped: dict[tuple[str, int, bool], list[Job]] = defaultdict(list)
+def backlog(queued: Iterable[Job], *, now_s: float) -> tuple[Backlog, ...]:
+    """Queued jobs, added up. A job that was begun needs only the steps after its checkpoint. Those that on-demand has
+    kept waiting stand apart: Spot may run them, too, once it has booted."""
+    grouped: dict[tuple[str, int, bool, bool], list[Job]] = defaultdict(list)
     for job in queued:
-        grouped[job.model, PRIORITY_LEVELS[job.request.priority], wants_on_demand(job)].append(job)
+        priority, is_late = PRIORITY_LEVELS[job.request.priority], patience_is_over(job, now_s + BOOT_S)
+        grouped[job.model, priority, wants_on_demand(job), is_late].append(job)
     return tuple(
         Backlog(
             model=model,
             priority=priority,
             on_demand_only=on_demand_only,
+            patience_is_over=is_late,
             jobs=len(jobs),
             work_s=sum(work_left_s(job) for job in jobs),
             load_s=max((job.estimate.load_s for job in jobs if job.estimate), default=0.0),
         )
-        for (model, priority, on_demand_only), jobs in sorted(grouped.items())
+        for (model, priority, on_demand_only, is_late), jobs in sorted(grouped.items())
     )
 
 

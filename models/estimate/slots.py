@@ -228,7 +228,7 @@ class Offer(BaseModel):
 
     def slot(self, gpus: int) -> Slot:
         """A slot of ``gpus`` of the instance's GPUs with its share of the host's memory."""
-        return slot(self.kind, gpus, host_memory_gib=self.host_gib * gpus / self.gpus)
+        return slot(self.kind, gpus).on(self)
 
 
 # Shapes: AWS's instance type pages. Prices move: the fleet reads them from AWS, these are for tables and tests.
