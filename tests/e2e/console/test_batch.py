@@ -127,6 +127,15 @@ def is_post_of(prompt: str) -> Callable[[Request], bool]:
     return lambda sent: sent.method == "POST" and sent.url.endswith("/videos") and prompt in (sent.post_data or "")
 
 
+def held_midway(page: Page, file: Path, prompts: list[str]) -> Gate:
+    """A file that is being sent: as many rows as go at once have left, and none has come to the API."""
+    gate = Gate(page, "POST", "**/v1/videos")
+    price(page, file, prompts)
+    with page.expect_request(is_post_of(prompts[AT_ONCE - 1])):
+        send(page, prompts)
+    return gate
+
+
 def test_given_a_file_on_its_way_when_another_is_taken_then_the_first_ends_and_the_second_is_sent_whole(
     visitor: Callable[..., Visit], studio: Studio, tmp_path: Path
 ) -> None:
@@ -134,10 +143,7 @@ def test_given_a_file_on_its_way_when_another_is_taken_then_the_first_ends_and_t
     first = [f"first {number} {word}" for number in range(AT_ONCE + 2)]
     second = [f"second {number} {word}" for number in range(2)]
     page = visitor().open("/batch")
-    gate = Gate(page, "POST", "**/v1/videos")
-    price(page, tmp_path / "first.jsonl", first)
-    with page.expect_request(is_post_of(first[AT_ONCE - 1])):
-        send(page, first)
+    gate = held_midway(page, tmp_path / "first.jsonl", first)
 
     page.get_by_role("button", name="Another file").click()
     price(page, tmp_path / "second.jsonl", second)
@@ -174,10 +180,7 @@ def test_given_a_file_on_its_way_when_another_tenant_is_looked_at_then_no_row_is
 ) -> None:
     prompts = [f"row {number} {secrets.token_hex(4)}" for number in range(AT_ONCE + 2)]
     page = visitor().open("/batch")
-    gate = Gate(page, "POST", "**/v1/videos")
-    price(page, tmp_path / "rows.jsonl", prompts)
-    with page.expect_request(is_post_of(prompts[AT_ONCE - 1])):
-        send(page, prompts)
+    gate = held_midway(page, tmp_path / "rows.jsonl", prompts)
 
     page.get_by_role("button", name="Tenant: Studio").click()
     page.get_by_role("menuitem", name="Add a tenant's key").click()
