@@ -18,11 +18,21 @@ class WeightsShelf:
         self._read_at: float | None = None
 
     def models(self) -> frozenset[str]:
-        """Ids of the models that an instance can fetch."""
+        """Ids of the models that an instance can fetch; while the bucket cannot be listed, those it had. Raises
+        botocore's errors where it never could."""
         if self._read_at is None or self._now() - self._read_at > KEPT_S:
-            self._models = frozenset(self._listed())
-            self._read_at = self._now()
+            self._read()
         return self._models
+
+    def _read(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError  # heavy: only where AWS is asked
+
+        try:
+            self._models = frozenset(self._listed())
+        except (BotoCoreError, ClientError):
+            if self._read_at is None:
+                raise
+        self._read_at = self._now()
 
     def _listed(self) -> Iterator[str]:
         pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=s3_keys.WEIGHTS)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from jobs import clock
 from jobs.fleet_history import FleetHistory
@@ -41,8 +42,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     ledger = advance(seen.last.ledger if seen.last else None, usd_per_hour=rate, now_s=now_s)
     situation = _situation(seen, ledger)
     made = plan(situation, bounds)
-    groups.resize(seen.spot, desired=made.spot, minimum=made.spot_minimum)
-    groups.resize(seen.on_demand, desired=made.on_demand)
     there = metering.sightings(
         (("spot", seen.spot, spot_usd), ("on_demand", seen.on_demand, on_demand_usd)),
         seen.fleet,
@@ -55,7 +54,21 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     plans.put(to_record(outcome))
     FleetHistory(settings().table).note(to_sample(outcome, situation, seen.fleet))
     telling.tell(seen, outcome)
+    _resize(made, seen)
     return _changed(made, seen)
+
+
+def _resize(made: Plan, seen: Look) -> None:
+    """Last of all: the record and the month's money do not hang on what AWS says to a size, nor one group on what it
+    says to the other. Raises ExceptionGroup with what was refused; the next run sees what is and asks anew."""
+    refused: list[ClientError] = []
+    for group, desired, minimum in ((seen.spot, made.spot, made.spot_minimum), (seen.on_demand, made.on_demand, None)):
+        try:
+            groups.resize(group, desired=desired, minimum=minimum)
+        except ClientError as error:
+            refused.append(error)
+    if refused:
+        raise ExceptionGroup("groups keep their sizes", refused)
 
 
 def _situation(seen: Look, ledger: Ledger) -> Situation:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
 from jobs.fleet import Instance
 from jobs.fleet_plan import PlanRecord, SpotPrices
 from jobs.job import Job
@@ -13,6 +16,8 @@ from lambdas.planner.config import PlannerSettings
 from lambdas.planner.groups import Group
 from lambdas.planner.prices import spot_prices
 from models import catalog
+
+logger = Logger()
 
 
 class Look(NamedTuple):
@@ -57,8 +62,12 @@ def look(last: PlanRecord | None, *, now_s: float) -> Look:
 
 
 def _has_weights(model: str) -> bool:
-    """Nothing has those of a model that this release does not know any more."""
+    """Nothing has those of a model that this release does not know any more. Where the bucket does not say, they are
+    taken to be there: an instance that idles for minutes is cheaper than a fleet that stands still."""
     try:
         return services.admission().has_weights(catalog.get(model))
     except catalog.UnknownModel:
         return False
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("weights not listed", extra={"error": repr(error)})
+        return True

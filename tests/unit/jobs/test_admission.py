@@ -1,8 +1,9 @@
 """What the fleet can run, before and after its instances have spoken."""
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from jobs import s3_keys
+from jobs import aws, s3_keys
 from jobs.admission import Admission, work_of
 from jobs.errors import RequestError
 from jobs.fleet import Ability, FleetStore
@@ -139,6 +140,30 @@ def test_given_whole_and_half_sets_in_the_bucket_then_the_whole_ones_are_told_an
     clock.at += 61
 
     assert shelf.models() == {"wan2.2-t2v-a14b", "mochi-1"}
+
+
+def test_given_a_bucket_that_stops_answering_then_what_it_had_counts_until_it_answers(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    shelf = WeightsShelf(BUCKET, now=clock)
+    pulled = WeightsBucket(cloud.s3, BUCKET, root=s3_keys.WEIGHTS)
+    pulled.put_manifest(manifest("mochi-1"))
+    shelf.models()
+    pulled.put_manifest(manifest("wan2.2-t2v-a14b"))
+    clock.at += 61
+    with monkeypatch.context() as outage:
+        outage.setattr(aws.s3(), "get_paginator", no_answer)
+        assert shelf.models() == {"mochi-1"}
+        with pytest.raises(EndpointConnectionError):
+            WeightsShelf(BUCKET, now=clock).models()
+    clock.at += 61
+
+    assert shelf.models() == {"wan2.2-t2v-a14b", "mochi-1"}
+
+
+def no_answer(_operation: str) -> None:
+    raise EndpointConnectionError(endpoint_url="https://s3")
 
 
 def test_given_shots_without_lengths_then_the_estimate_takes_them_as_even_parts() -> None:

@@ -1,11 +1,13 @@
 """The planner's function: what it reads from AWS, what it does, and the record it leaves."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from jobs import aws, clock
 from jobs.fleet_plan import PlanRecord, PlanStore
@@ -22,6 +24,7 @@ from tests.unit.jobs.cloud import GROUP, TABLE, Cloud
 from tests.unit.jobs.made import queued, request
 
 ON_DEMAND = "fleet-on-demand"
+REFUSED = ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "try again"}}, "Any")
 
 
 def given_group(name: str = GROUP, maximum: int = 2) -> None:
@@ -42,6 +45,13 @@ def given_spot_price(monkeypatch: pytest.MonkeyPatch, price: str) -> None:
 def given_jobs(count: int, **changes: Any) -> None:
     for _ in range(count):
         services.store().create(queued(**changes))
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def call(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return call
 
 
 def record() -> PlanRecord:
@@ -158,6 +168,47 @@ def test_given_a_job_that_spot_took_twice_then_an_on_demand_instance(
     planner({}, context)
 
     assert (group()["DesiredCapacity"], group(ON_DEMAND)["DesiredCapacity"]) == (0, 1)
+
+
+def test_given_a_size_that_aws_refuses_then_the_other_group_has_its_own_and_the_money_is_on_record(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
+    given_group()
+    given_group(ON_DEMAND, maximum=1)
+    given_jobs(5)
+    tries = tuple(
+        Attempt(number=n, instance_id="i", slot="0", started_at=1.0, ended_at=2.0, outcome="interrupted")
+        for n in (1, 2)
+    )
+    given_jobs(1, attempts=tries, attempt=2)
+    set_capacity = aws.autoscaling().set_desired_capacity
+
+    def refusing(**asked: Any) -> None:
+        if asked["AutoScalingGroupName"] == GROUP:
+            raise REFUSED
+        set_capacity(**asked)
+
+    monkeypatch.setattr(aws.autoscaling(), "set_desired_capacity", refusing)
+
+    with pytest.raises(ExceptionGroup, match="keep their sizes"):
+        planner({}, context)
+
+    assert (group()["DesiredCapacity"], group(ON_DEMAND)["DesiredCapacity"]) == (0, 1)
+    assert record().spot.desired > 0
+    assert record().ledger.at_s == record().at
+
+
+def test_given_a_bucket_that_cannot_be_listed_then_published_models_get_their_instances(
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVALIDA_INSTANCE_TYPES", json.dumps(["g5.12xlarge"]))
+    services.forget()
+    given_group()
+    given_jobs(5, request=request(model="wan2.2-t2v-a14b", size="832x480"))
+    monkeypatch.setattr(aws.s3(), "get_paginator", raising(REFUSED))
+
+    assert planner({}, context)["after"] > 0
 
 
 @pytest.mark.parametrize(
