@@ -6,6 +6,8 @@ one that is due at the same time; so the long ones do not stand alone on half-em
 loaded model is worth minutes of weight loading, so a job of that model may pass the head of the fair order, but only
 one of the same priority, and only while the head has waited less than a bound. No job therefore waits longer than the
 bound because of what happens to be loaded.
+
+On-demand instances leave ordinary work to Spot, except what ends before the jobs that keep them anyway.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +16,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingJob:
-    """What the policy knows about one queued job. Times are seconds on the caller's clock; `work_s` is predicted."""
+    """What the policy knows about one queued job. Times are seconds on the caller's clock; `work_s` is predicted, and
+    `load_s` beside it for a slot that has not got the model."""
 
     job_id: str
     model: str
@@ -23,18 +26,21 @@ class WaitingJob:
     priority: int = 0
     deadline_s: float | None = None
     work_s: float = 0.0
+    load_s: float = 0.0
     on_demand_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlotView:
     """The slot that asks. `models` are those it can run; `loaded` is the one in its memory. `leaves_to_spot`: it is of
-    an on-demand instance while Spot has some, and should only run what Spot must not."""
+    an on-demand instance while Spot has some, and should only run what Spot must not, and what ends within `kept_s`:
+    so long the slots beside it keep the instance, and it is paid for whole."""
 
     models: frozenset[str]
     loaded: str | None = None
     is_spot: bool = True
     leaves_to_spot: bool = False
+    kept_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +107,15 @@ def start_by_s(job: WaitingJob, policy: ChoicePolicy) -> float:
 
 def may_run(job: WaitingJob, slot: SlotView, policy: ChoicePolicy, *, now_s: float) -> bool:
     """Whether the slot offers the job's model and is of a kind of capacity that the job may use now."""
-    if job.model not in slot.models or (slot.leaves_to_spot and not job.on_demand_only):
+    if job.model not in slot.models:
+        return False
+    if slot.leaves_to_spot and not job.on_demand_only and not _ends_while_kept(job, slot):
         return False
     waits_for_on_demand = now_s - job.queued_at_s < policy.on_demand_patience_s
     return not (job.on_demand_only and slot.is_spot and waits_for_on_demand)
+
+
+def _ends_while_kept(job: WaitingJob, slot: SlotView) -> bool:
+    """Whether the job prolongs nothing; not of one of which nothing was predicted."""
+    load_s = 0.0 if job.model == slot.loaded else job.load_s
+    return job.work_s > 0.0 and load_s + job.work_s <= slot.kept_s

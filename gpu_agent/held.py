@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_agent.worker.protocol import LoraTrained
+from jobs.eta import work_left_s
 from jobs.job import Job, Phase
 from jobs.queue import Message
 
@@ -76,6 +77,17 @@ class HeldJob:
                 checkpoint_step=old.checkpoint_step if checkpoint_step is None else checkpoint_step,
             )
         self.changed.set()
+
+    def left_s(self) -> float:
+        """Seconds to its end, at least: by the estimate or by its own pace, whichever is less. 0: nobody knows."""
+        if self.job.estimate is None:
+            return 0.0
+        past_s, progress = time.monotonic() - self.began_s, self.progress
+        left_s = self.job.estimate.load_s + work_left_s(self.job) - past_s
+        done = progress.step - self.job.checkpoint_step
+        if done > 0:  # loading counts as pace: the fewer steps are done, the longer that says it takes
+            left_s = min(left_s, past_s / done * (progress.total_steps - progress.step))
+        return max(0.0, left_s)
 
     @property
     def checkpoint_step(self) -> int:
@@ -157,6 +169,10 @@ class Hands:
     def held(self) -> list[HeldJob]:
         with self._lock:
             return list(self._held.values())
+
+    def kept_s(self) -> float:
+        """For how long the jobs that are held keep this agent, at least."""
+        return max((held.left_s() for held in self.held()), default=0.0)
 
     def idle_s(self) -> float:
         """Seconds since something was last in hand; 0 while something is."""

@@ -25,7 +25,9 @@ class FleetOrders:
         return plan.spend.month_usd >= plan.spend.max_usd_per_month
 
     def leaves_to_spot(self, *, is_spot: bool) -> bool:
-        """An on-demand instance leaves ordinary work to Spot, for a third of the price, while Spot has instances."""
+        """An on-demand instance leaves ordinary work to Spot, for a third of the price, while Spot has instances.
+
+        Which of it runs there all the same, because that costs nothing, the choice of work says."""
         plan = self._latest()
         if is_spot or plan is None or not plan.on_demand.instances:
             return False

@@ -125,7 +125,12 @@ class Slot:
         return running.stop is None and remaining_s is not None and remaining_s <= lead_s
 
     def _view(self) -> SlotView:
-        return SlotView(models=self._context.models_now(), loaded=self._loaded, is_spot=self._context.is_spot)
+        return SlotView(
+            models=self._context.models_now(),
+            loaded=self._loaded,
+            is_spot=self._context.is_spot,
+            kept_s=self._context.hands.kept_s(),
+        )
 
     def _send(self, order: FromAgent) -> None:
         if self._worker is None:

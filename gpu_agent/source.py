@@ -20,6 +20,7 @@ from gpu_agent.loops import PASSING_ERRORS
 from gpu_agent.orders import FleetOrders
 from jobs.clock import now
 from jobs.errors import JobNotFound
+from jobs.eta import work_left_s
 from jobs.fleet_plan import PlanStore
 from jobs.job import Job
 from jobs.queue import JobQueues, Message
@@ -216,6 +217,7 @@ def waiting_job(job: Job) -> WaitingJob:
         queued_at_s=max(job.queued_at, job.lease_expires_at or 0.0),
         priority=PRIORITY_LEVELS[job.request.priority],
         deadline_s=job.request.deadline,
-        work_s=job.estimate.seconds if job.estimate else 0.0,
+        work_s=work_left_s(job),
+        load_s=job.estimate.load_s if job.estimate else 0.0,
         on_demand_only=wants_on_demand(job),
     )

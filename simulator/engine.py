@@ -73,6 +73,7 @@ class Simulation:
     def _tick(self) -> Generator[simpy.Event, Any, Any]:
         while self._left or self._instances:
             self._plan()
+            self._offer()
             yield self._env.timeout(TICK_S)
 
     # Jobs
@@ -80,7 +81,7 @@ class Simulation:
     def _wait(self, job: int) -> None:
         kind = Kind(self._model[job], self._priority[job], self._losses[job] >= ON_DEMAND_AFTER_LOSSES)
         work_s, now_s = self._predicted_s(job), self._env.now
-        self._waiting.put(job, kind, work_s, now_s)
+        self._waiting.put(job, kind, work_s, self._videos[kind.model].load_s, now_s)
 
     def _predicted_s(self, job: int) -> float:
         return self._videos[self._model[job]].compute_s * (1.0 - self._done[job])
@@ -97,7 +98,8 @@ class Simulation:
         now_s = self._env.now
         is_spot = slot.instance.is_spot
         leaves = not is_spot and self._spot_serves
-        found = self._waiting.take(slot.loaded, is_spot=is_spot, leaves_to_spot=leaves, now_s=now_s)
+        kept_s = slot.instance.kept_s(now_s) if leaves else 0.0
+        found = self._waiting.take(slot.loaded, is_spot=is_spot, leaves_to_spot=leaves, kept_s=kept_s, now_s=now_s)
         if found is None:
             return False
         job, kind = found

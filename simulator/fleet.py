@@ -36,6 +36,10 @@ class Instance:
     is_retired: bool = False
     is_gone: bool = False
 
+    def kept_s(self, now_s: float) -> float:
+        """For how long its slots still work."""
+        return max((slot.ends_s - now_s for slot in self.slots if slot.job >= 0), default=0.0)
+
     def usd(self, until_s: float) -> float:
         """What it has cost by then."""
         return (until_s - self.launched_s) * self.usd_per_hour / 3600.0

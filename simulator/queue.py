@@ -28,7 +28,7 @@ class WaitingVideos:
         self.count = 0
         self.work_s: dict[Kind, float] = {}
 
-    def put(self, job: int, kind: Kind, work_s: float, now_s: float) -> None:
+    def put(self, job: int, kind: Kind, work_s: float, load_s: float, now_s: float) -> None:
         """A video begins to wait, at the end of its line."""
         waiting = WaitingJob(
             job_id=str(job),
@@ -37,13 +37,16 @@ class WaitingVideos:
             queued_at_s=now_s,
             priority=kind.priority,
             work_s=work_s,
+            load_s=load_s,
             on_demand_only=kind.on_demand_only,
         )
         self.lines.setdefault(kind, deque()).append((job, waiting))
         self.work_s[kind] = self.work_s.get(kind, 0.0) + work_s
         self.count += 1
 
-    def take(self, loaded: int, *, is_spot: bool, leaves_to_spot: bool, now_s: float) -> tuple[int, Kind] | None:
+    def take(
+        self, loaded: int, *, is_spot: bool, leaves_to_spot: bool, kept_s: float, now_s: float
+    ) -> tuple[int, Kind] | None:
         """What a slot runs next, out of its line; the caller gives its seconds back to `took`."""
         if not self.count:
             return None
@@ -52,6 +55,7 @@ class WaitingVideos:
             loaded=self._models[loaded] if loaded >= 0 else None,
             is_spot=is_spot,
             leaves_to_spot=leaves_to_spot,
+            kept_s=kept_s,
         )
         heads = {line[0][1].job_id: kind for kind, line in self.lines.items()}
         chosen = choose((line[0][1] for line in self.lines.values()), view, self._nobody, self._policy, now_s=now_s)

@@ -1,16 +1,19 @@
 """What is in hand, and loops that neither die in silence nor spin on errors."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from gpu_agent.held import Hands
+from gpu_agent.held import Hands, HeldJob
 from gpu_agent.loops import Loop
 from gpu_agent.offers import Gpu, divide, estimate_slot, slot_name
 from gpu_agent.worker.failures import classify, describe
 from gpu_agent.worker.protocol import FailureKind
+from jobs.job import Estimate
 from models.common.texts import TextTooLong
+from tests.unit.jobs.made import queued
 
 WAIT_S = 30.0
 
@@ -37,6 +40,42 @@ def test_given_a_reservation_then_it_counts_as_work_in_hand() -> None:
     assert (hands.count(), hands.idle_s()) == (1, 0.0)
     hands.drop_reservation()
     assert hands.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("past_s", "step", "left_s"),
+    [
+        (0.0, 10, 120.0),  # 100 s for 40 steps of which 30 are left, and 45 s of loading
+        (60.0, 10, 60.0),
+        (200.0, 10, 0.0),
+        (60.0, 30, 30.0),  # 20 steps in a minute, 10 more to do
+    ],
+)
+def test_given_a_job_in_hand_then_the_agent_is_kept_for_the_lesser_of_what_its_estimate_and_its_pace_say(
+    monkeypatch: pytest.MonkeyPatch, past_s: float, step: int, left_s: float
+) -> None:
+    hands = Hands()
+    held = held_job(hands, Estimate(slot="A10Gx1", seconds=100.0, load_s=45.0))
+    held.advance(step=step)
+    monkeypatch.setattr(time, "monotonic", lambda: held.began_s + past_s)
+
+    assert hands.kept_s() == pytest.approx(left_s)
+
+
+def test_given_no_prediction_then_nobody_counts_on_a_job_to_keep_the_agent() -> None:
+    hands = Hands()
+    held_job(hands, None)
+
+    assert hands.kept_s() == 0.0
+
+
+def held_job(hands: Hands, estimate: Estimate | None) -> HeldJob:
+    """Taken just now, at its tenth step of forty."""
+    held = HeldJob(queued(estimate=estimate, checkpoint_step=10, total_steps=40), message=None, directory=Path())
+    hands.begin_looking()
+    hands.end_looking(found=True)
+    hands.take(held)
+    return held
 
 
 def test_given_passing_errors_then_the_loop_goes_on() -> None:

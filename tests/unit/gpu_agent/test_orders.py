@@ -98,6 +98,19 @@ def test_given_a_slot_that_leaves_to_spot_then_it_takes_only_what_spot_must_not(
     assert choose([ordinary, marked], slot, TenantUse(), ChoicePolicy(), now_s=1.0) == marked
 
 
+@pytest.mark.parametrize(
+    ("work_s", "model", "runs"),
+    [(100.0, "m", True), (101.0, "m", False), (70.0, "cold", True), (71.0, "cold", False), (0.0, "m", False)],
+)
+def test_given_slots_beside_it_that_work_on_then_it_takes_ordinary_work_that_ends_before_them(
+    work_s: float, model: str, runs: bool
+) -> None:
+    slot = SlotView(models=frozenset({"m", "cold"}), loaded="m", is_spot=False, leaves_to_spot=True, kept_s=100.0)
+    job = waiting("a", model=model, work_s=work_s, load_s=30.0)
+
+    assert (choose([job], slot, TenantUse(), ChoicePolicy(), now_s=1.0) is job) is runs
+
+
 def test_given_a_latency_target_then_a_long_job_begins_before_an_older_short_one() -> None:
     slot = SlotView(models=frozenset({"m"}))
     short, long = waiting("a", work_s=100.0), waiting("b", work_s=4000.0, queued_at_s=60.0)

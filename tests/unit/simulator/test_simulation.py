@@ -13,6 +13,7 @@ from simulator import policies
 from simulator.arrivals import draw
 from simulator.compare import all_policies, compare
 from simulator.engine import Simulation
+from simulator.fleet import Instance
 from simulator.policies import OURS, Policy, by_messages
 from simulator.report import COLUMNS
 from simulator.result import Result
@@ -104,6 +105,17 @@ def test_given_a_small_fleet_in_a_storm_then_those_that_leave_count_against_its_
 
     assert found.interruptions > 0
     assert found.most_instances == 2
+
+
+def test_given_a_storm_then_paid_on_demand_slots_work_beside_the_job_that_keeps_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = scenario(STORMY, hours=72.0, max_instances=4)
+    working = result(one, OURS)
+    monkeypatch.setattr(Instance, "kept_s", lambda self, now_s: 0.0)
+    waiting = result(one, OURS)
+
+    assert working.p50_s < waiting.p50_s
 
 
 def test_given_our_policy_then_it_is_productions_planner_that_decides(monkeypatch: pytest.MonkeyPatch) -> None:
