@@ -58,6 +58,8 @@ class Slot:
         self._hear_of_gpu()
         if self.isolated:
             self._leave_service()
+        if self._recycle and self._bench.empty:
+            self._recycle_worker()
         if self._worker is None:
             self._start_worker_when_due()
             return WAIT_RUNNING_S
@@ -139,11 +141,7 @@ class Slot:
         self._worker.send(order)
 
     def _start_next(self) -> None:
-        if self._bench.running is not None or not self._ready or self.isolated:
-            return
-        if self._recycle:
-            if self._bench.empty:
-                self._recycle_worker()
+        if self._bench.running is not None or not self._ready or self.isolated or self._recycle:
             return
         prepared = self.lookout.take()
         if prepared is None:

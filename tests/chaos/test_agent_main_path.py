@@ -59,8 +59,11 @@ def test_given_two_jobs_then_every_line_names_job_attempt_and_trace_and_the_metr
     for message in ABOUT_A_JOB:
         assert {(line["job_id"], line["attempt"], line["trace_id"]) for line in one.said(message)} == known
     assert len(one.said("uploaded")) == 3 * len(jobs)
-    assert one.said("worker recycled")
+    wait_for(lambda: one.said("worker recycled"), what="another worker")
     assert metrics_of(one) >= METRICS
+    assert ended(aws, submit(aws)).status is State.COMPLETED, "by the worker that came after"
+    assert one.process.poll() is None
+    assert not one.said("loop died")
 
 
 def metrics_of(agent: AgentProcess) -> set[str]:

@@ -241,6 +241,21 @@ def test_given_an_isolated_slot_then_its_next_job_goes_back_and_its_worker_ends_
     assert not bay.slot.starting
 
 
+def test_given_a_worker_that_has_done_its_jobs_then_another_takes_its_place_and_the_next_job(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    bay = Bay(tmp_path, recycle_after_jobs=1)
+    earlier, worker = bay.encoding(), bay.worker
+
+    bay.hear(encoded(earlier, tmp_path))
+    bay.turn()
+    bay.turn()  # the new one says that it is ready
+
+    assert worker.ended == "asked"
+    bay.started()
+    assert bay.worker is not worker
+
+
 def test_given_a_machine_that_fails_then_its_job_waits_for_another_and_its_record_says_so(bay: Bay) -> None:
     job = bay.started()
 

@@ -1,12 +1,14 @@
 """A fake AWS (moto, in process) with what the deployment makes: table, queues, bucket, bus, group."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from moto import mock_aws
 
 from jobs import aws
@@ -88,6 +90,7 @@ class Cloud:
 @contextmanager
 def fake_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """The deployment's resources in a fresh fake AWS, and the environment that the functions get."""
+    _one_call_at_a_time(monkeypatch)
     with mock_aws(), resources(monkeypatch, endpoint_url=None) as made:
         yield made
 
@@ -109,6 +112,17 @@ def resources(monkeypatch: pytest.MonkeyPatch, *, endpoint_url: str | None) -> I
         boto3.client("sqs").create_queue(QueueName=name)
     yield Cloud()
     _forget()
+
+
+def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto is not made for threads; AWS does each call as a whole, and so does it here. Callers still interleave."""
+    lock, call = threading.RLock(), BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def locked(self: BaseClient, operation: str, parameters: Any) -> Any:
+        with lock:
+            return call(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", locked)
 
 
 def _forget() -> None:

@@ -1,12 +1,10 @@
 """API keys: what they may do, what they may spend, and who can see what was done by them."""
 
 import json
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from jobs import clock
 from jobs.errors import RequestError
@@ -326,19 +324,7 @@ def test_given_ended_jobs_then_only_work_that_the_caller_wanted_is_charged() -> 
     assert actual_musd(running.model_copy(update={"status": State.COMPLETED, "cost_usd": 0.2})) == 200_000
 
 
-@pytest.fixture
-def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto is not made for threads; AWS does each call as a whole, and so does it here. Callers still interleave."""
-    lock, call = threading.Lock(), BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def locked(self: BaseClient, operation: str, parameters: Any) -> Any:
-        with lock:
-            return call(self, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", locked)
-
-
-def test_given_many_at_once_then_a_limit_holds_to_the_last_place(cloud: Cloud, one_call_at_a_time: None) -> None:
+def test_given_many_at_once_then_a_limit_holds_to_the_last_place(cloud: Cloud) -> None:
     api = api_with(max_concurrent_jobs=5)
     payer = services.keys().find(api.key or "")
 
@@ -356,7 +342,7 @@ def test_given_many_at_once_then_a_limit_holds_to_the_last_place(cloud: Cloud, o
     assert len(cloud.messages()) == 5
 
 
-def test_given_fifty_identical_submissions_at_once_then_one_job(cloud: Cloud, one_call_at_a_time: None) -> None:
+def test_given_fifty_identical_submissions_at_once_then_one_job(cloud: Cloud) -> None:
     payer = services.keys().find(api_with(max_concurrent_jobs=50, monthly_budget_usd=10).key or "")
 
     def submit(_: int) -> str:
