@@ -36,7 +36,10 @@ def pull(
         Path | None, typer.Option("--from", help="A local folder in the published layout, instead of the Hub.")
     ] = None,
     staging: Annotated[
-        Path | None, typer.Option(help="Where each file lies on its way; needs room for the largest, about 10 GiB.")
+        Path | None,
+        typer.Option(
+            help="Where each file lies on its way; needs room for one and a half of the largest, about 15 GiB."
+        ),
     ] = None,
 ) -> None:
     """Bring a model's files into the bucket, from the Hugging Face Hub or a folder; goes on where it was cut short."""
@@ -48,7 +51,7 @@ def pull(
     session.note(f"{spec.title}: {licence.name}, commercial use {licence.commercial_use} ({licence.url})")
     origin: PullOrigin = FolderOrigin(folder) if folder is not None else HubOrigin(staging=staging)
     with _bucket(session) as bucket:
-        manifest = pull_weights(spec, origin, bucket, on_file=lambda file: session.note(_line(file)))
+        manifest = pull_weights(spec, origin, bucket, on_file=lambda file: session.note(_line(file)), staging=staging)
     told = f"{spec.id}, revision {manifest.revision}: {len(manifest.files)} files, {manifest.bytes / GIB:.2f} GiB."
     session.emit(manifest.model_dump(mode="json"), f"{told} Agents that start from now on offer it.")
 

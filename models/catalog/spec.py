@@ -122,11 +122,21 @@ class Limits(Record):
     max_guidance_scale: float = 20.0
 
 
+class Rounding(Record):
+    """Float32 numbers that agents keep in bfloat16, and that are brought to the bucket as such. ``files`` are patterns
+    of the files that hold them; numbers stay float32 whose name has one of the parts in ``keeps_float32``, as the
+    network's class in diffusers keeps them."""
+
+    files: tuple[str, ...]
+    keeps_float32: tuple[str, ...] = ()
+
+
 class WeightsSource(Record):
     """One Hub repository (or, for shipped models, one folder under ``models/checkpoints``) and the files to take.
 
     ``revision`` is a commit hash where ``revision_pinned``; otherwise it is a branch name and ``revision_note`` says
-    why no hash could be established. ``files`` are glob patterns relative to the repository's root.
+    why no hash could be established. ``files`` are glob patterns relative to the repository's root. ``rounding`` is for
+    what is published in float32 and loaded in bfloat16.
     """
 
     repo: str
@@ -134,6 +144,7 @@ class WeightsSource(Record):
     revision_pinned: bool
     revision_note: str = ""
     files: tuple[str, ...]
+    rounding: Rounding | None = None
 
     @model_validator(mode="after")
     def _a_pin_is_a_hash(self) -> Self:
@@ -145,8 +156,8 @@ class WeightsSource(Record):
 
 
 class WeightsSpec(Record):
-    """What has to lie on disk to run a model. ``gib`` is the sum of the files in GiB, as published (2 or 4 bytes a
-    parameter, as the repository stores them)."""
+    """What has to lie on disk to run a model. ``gib`` is the sum of the files in GiB, as they lie in the bucket (2 or 4
+    bytes a parameter, as the repository stores them or as they were rounded on the way)."""
 
     sources: tuple[WeightsSource, ...] = Field(min_length=1)
     gib: Annotated[float, Field(ge=0)]
@@ -158,6 +169,11 @@ class WeightsSpec(Record):
     @property
     def revision(self) -> str:
         return self.sources[0].revision
+
+    def stored_revision(self, published: str) -> str:
+        """The name in the bucket of a set of the ``published`` revision: one that was rounded has its own."""
+        is_rounded = any(source.rounding for source in self.sources)
+        return f"{published}-bf16" if is_rounded else published
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
-_DIGEST = "sha256"  # metadata of each object: whether a pull that goes on has to send it again
+# Metadata of each object: whether a pull that goes on has to send it again, or even to download it.
+_DIGEST, _PUBLISHED_DIGEST = "sha256", "published-sha256"
 _BLOCK_BYTES = 2**20
 
 
@@ -73,16 +74,24 @@ class WeightsBucket:
 
     def has(self, model: str, revision: str, file: FileEntry) -> bool:
         """Whether this very content was put there before."""
-        key = self._key(model, revision, file.path)
+        found = self.file_at(model, revision, file.path)
+        return found is not None and (found.bytes, found.sha256) == (file.bytes, file.sha256)
+
+    def file_at(self, model: str, revision: str, path: str) -> FileEntry | None:
+        """What was put there, if anything was."""
+        key = self._key(model, revision, path)
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                return False
+                return None
             raise WeightsUnavailable(f"{key}: {error}") from error
         except BotoCoreError as error:
             raise WeightsUnavailable(f"{key}: {error}") from error
-        return head["ContentLength"] == file.bytes and head["Metadata"].get(_DIGEST) == file.sha256
+        digest, published = (head["Metadata"].get(name) for name in (_DIGEST, _PUBLISHED_DIGEST))
+        if digest is None:
+            return None
+        return FileEntry(path=path, bytes=head["ContentLength"], sha256=digest, published_sha256=published)
 
     def places_by_digest(self) -> dict[str, Place]:
         """A place of each file of all whole sets, by SHA-256. Sets with a damaged manifest are left out."""
@@ -99,7 +108,7 @@ class WeightsBucket:
         """Copies a file of another set within S3: nothing passes through this machine."""
         key = self._key(source.model, source.revision, source.file.path)
         copied: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
-        extra = {"Metadata": {_DIGEST: file.sha256}, "MetadataDirective": "REPLACE"}
+        extra = {"Metadata": _metadata(file), "MetadataDirective": "REPLACE"}
         with self._answering(key):
             self._s3.copy(copied, self._bucket, self._key(model, revision, file.path), ExtraArgs=extra)
 
@@ -107,7 +116,7 @@ class WeightsBucket:
         """Sends a file, large ones in parts; a failure leaves no parts behind."""
         key = self._key(model, revision, file.path)
         with self._answering(key):
-            self._s3.upload_file(str(content), self._bucket, key, ExtraArgs={"Metadata": {_DIGEST: file.sha256}})
+            self._s3.upload_file(str(content), self._bucket, key, ExtraArgs={"Metadata": _metadata(file)})
 
     def read_range(
         self, model: str, revision: str, path: str, *, start: int, length: int, write: Callable[[bytes, int], None]
@@ -133,3 +142,8 @@ class WeightsBucket:
             yield
         except (BotoCoreError, ClientError, Boto3Error) as error:
             raise WeightsUnavailable(f"s3://{self._bucket}/{what}: {error}") from error
+
+
+def _metadata(file: FileEntry) -> dict[str, str]:
+    digests = {_DIGEST: file.sha256, _PUBLISHED_DIGEST: file.published_sha256}
+    return {name: digest for name, digest in digests.items() if digest is not None}

@@ -69,13 +69,15 @@ class WeightsCache:
         return final
 
     def _revision(self, spec: ModelSpec) -> str:
-        """The one that the catalog pins if it is there, else the newest."""
+        """The one that the catalog pins if it is there, rounded rather than as published, else the newest."""
         if self._bucket is None:
             raise WeightsUnavailable(f"{spec.id}: no weights in {self._weights_dir}, and no bucket to fetch them from")
         stored = [found.revision for found in self._bucket.stored(spec.id)]
         if not stored:
             raise WeightsUnavailable(f"{spec.id}: no weights in the bucket; revalida weights pull {spec.id}")
-        return spec.weights.revision if spec.weights.revision in stored else stored[-1]
+        pinned = spec.weights.revision
+        wanted = (spec.weights.stored_revision(pinned), pinned)
+        return next((revision for revision in wanted if revision in stored), stored[-1])
 
     def _fetch(self, spec: ModelSpec, revision: str, final: Path) -> None:
         bucket = self._bucket

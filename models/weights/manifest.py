@@ -18,13 +18,15 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class FileEntry(BaseModel):
-    """One file. `path` is relative to the model's folder, with slashes."""
+    """One file. `path` is relative to the model's folder, with slashes. `published_sha256` is of the file that it was
+    made of, where numbers were rounded on the way."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     bytes: Annotated[int, Field(ge=0)]
     sha256: Sha256
+    published_sha256: Sha256 | None = None
 
     @field_validator("path")
     @classmethod

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from models.catalog import WeightsSource
+from models.catalog import Rounding, WeightsSource
 from models.interface import WeightsError
 
 INDEX_SUFFIX = ".safetensors.index"
@@ -23,6 +23,14 @@ def select(paths: Collection[str], source: WeightsSource) -> tuple[str, ...]:
             raise WeightsError(Path(source.repo), f"no file {pattern}")
         chosen.update(matching)
     return tuple(sorted(chosen, key=lambda path: (not path.endswith(".json"), path)))
+
+
+def rounding_of(path: str, source: WeightsSource) -> Rounding | None:
+    """How the file's numbers are rounded on the way to the bucket; None: it is taken as it is."""
+    rounding = source.rounding
+    if rounding is None or not any(_matches(path, pattern) for pattern in rounding.files):
+        return None
+    return rounding
 
 
 def check_shards(index: Path, path: str, chosen: Iterable[str]) -> None:

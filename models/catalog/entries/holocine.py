@@ -21,10 +21,13 @@ def _weights(variant: str) -> WeightsSpec:
             f"HoloCine_dit/{variant}/{variant}_low_noise.safetensors",
         ),
     )
-    # Wan's experts are replaced: their configuration is taken, their 57 GB are not.
+    # Wan's experts are replaced: their configuration is taken, their 114 GB are not.
     experts = ("transformer/*.safetensors", "transformer_2/*.safetensors")
     base = T2V_A14B_WEIGHTS.model_copy(
-        update={"files": tuple(pattern for pattern in T2V_A14B_WEIGHTS.files if pattern not in experts)}
+        update={
+            "files": tuple(pattern for pattern in T2V_A14B_WEIGHTS.files if pattern not in experts),
+            "rounding": None,
+        }
     )
     # 2 x 14.29e9 parameters and the encoder's 5.68e9 in bf16, the VAE's 127e6 in fp32.
     return WeightsSpec(sources=(checkpoints, base), gib=64.3)

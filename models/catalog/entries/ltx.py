@@ -3,7 +3,17 @@
 from models.catalog.arch import ArchSpec, ConvCost, CrossAttentionDenoiser, VaeArch
 from models.catalog.licences import LTX_VIDEO_09
 from models.catalog.parts import pipeline_files, t5_xxl
-from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, SizeRule, WeightsSource, WeightsSpec
+from models.catalog.spec import (
+    Defaults,
+    FrameRule,
+    Limits,
+    ModelSpec,
+    Rounding,
+    Size,
+    SizeRule,
+    WeightsSource,
+    WeightsSpec,
+)
 from models.catalog.training import TrainingDefaults
 
 _ARCH = ArchSpec(
@@ -67,10 +77,11 @@ MODELS = (
                     revision_pinned=True,
                     # The repository's root also holds single-file checkpoints of every later version: not taken.
                     files=pipeline_files(),
+                    rounding=Rounding(files=("text_encoder/*.safetensors", "transformer/*.safetensors")),
                 ),
             ),
-            # 1.92e9, T5-XXL's 4.76e9 and the VAE's 419e6 parameters in fp32.
-            gib=26.5,
+            # 1.92e9 and T5-XXL's 4.76e9 parameters in bf16, the VAE's 419e6 in fp32; published in fp32, 26.5 GiB.
+            gib=14.0,
         ),
         licence=LTX_VIDEO_09,
     ),

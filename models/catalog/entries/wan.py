@@ -11,6 +11,7 @@ from models.catalog.spec import (
     FrameRule,
     Limits,
     ModelSpec,
+    Rounding,
     Size,
     SizeRule,
     WeightsSource,
@@ -18,6 +19,11 @@ from models.catalog.spec import (
 )
 from models.catalog.training import TrainingDefaults
 
+# What `WanTransformer3DModel._keep_in_fp32_modules` has in diffusers 0.42, of what has weights.
+_KEEPS_FLOAT32 = ("time_embedder", "scale_shift_table", "norm1", "norm2", "norm3")
+_ROUNDED_EXPERTS = Rounding(
+    files=("transformer/*.safetensors", "transformer_2/*.safetensors"), keeps_float32=_KEEPS_FLOAT32
+)
 _BOTH_EXPERTS = pipeline_files(networks=("text_encoder", "transformer", "transformer_2", "vae"))
 
 T2V_A14B_WEIGHTS = WeightsSource(
@@ -25,6 +31,7 @@ T2V_A14B_WEIGHTS = WeightsSource(
     revision="5be7df9619b54f4e2667b2755bc6a756675b5cd7",
     revision_pinned=True,
     files=_BOTH_EXPERTS,
+    rounding=_ROUNDED_EXPERTS,
 )
 
 A14B_SIZES = (
@@ -76,7 +83,8 @@ _T2V = ModelSpec(
     schedulers=("unipc", "flow-match-euler", "dpm-solver"),
     takes_flow_shift=True,
     arch=A14B_ARCH,
-    # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32.
+    # 2 x 14.29e9 and UMT5-XXL's 5.68e9 parameters in bf16, the VAE's 127e6 in fp32; the experts are published in fp32,
+    # 57.2 GB each.
     weights=WeightsSpec(sources=(T2V_A14B_WEIGHTS,), gib=64.3),
     licence=APACHE_2,
 )
@@ -109,6 +117,7 @@ _I2V = _T2V.variant(
                 revision="596658fd9ca6b7b71d5057529bbf319ecbc61d74",
                 revision_pinned=True,
                 files=_BOTH_EXPERTS,
+                rounding=_ROUNDED_EXPERTS,
             ),
         ),
         gib=64.3,
@@ -161,6 +170,7 @@ _TI2V = ModelSpec(
                 revision="b8fff7315c768468a5333511427288870b2e9635",
                 revision_pinned=True,
                 files=pipeline_files(),
+                rounding=Rounding(files=("transformer/*.safetensors",), keeps_float32=_KEEPS_FLOAT32),
             ),
         ),
         # 5.0e9 and 5.68e9 parameters in bf16, the VAE's 705e6 in fp32.

@@ -26,13 +26,13 @@ from models.weights.errors import DiskFull, WeightsUnavailable
 from models.weights.manifest import FileEntry, Manifest
 from models.weights.origins import FolderOrigin
 from models.weights.pull import pull
-from tests.unit.models.weights.support import BUCKET, ROOT, SPEC, client
+from tests.unit.models.weights.support import BUCKET, ROOT, SPEC, as_published, client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PROJECT = Path(__file__).parents[4]
-FOUR_STEPS = catalog.get(f"{SPEC.id}-4step")
+FOUR_STEPS = as_published(catalog.get(f"{SPEC.id}-4step"))
 RANGE_BYTES = 20_000
 TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
 

@@ -14,7 +14,7 @@ from models.weights.bucket import WeightsBucket
 from models.weights.errors import WeightsUnavailable
 from models.weights.origins import HubOrigin
 from models.weights.pull import PulledFile, pull
-from tests.unit.models.weights.support import SPEC
+from tests.unit.models.weights.support import ROUNDED, SPEC
 
 REPO, COMMIT = SPEC.weights.repo, SPEC.weights.revision
 
@@ -109,6 +109,23 @@ def test_given_a_repository_when_pulled_then_the_pinned_commit_is_the_revision_a
     assert list(tmp_path.iterdir()) == [], "nothing stays in the staging folder"
     hub.downloaded.clear()
     assert pull(SPEC, origin, bucket, on_file=told.append) == manifest
+    assert not [path for path in hub.downloaded if path.endswith(".safetensors")]
+
+
+def test_given_a_repository_whose_numbers_are_rounded_then_the_revision_says_so_and_a_second_pull_loads_no_weights(
+    hub: FakeHub, bucket: WeightsBucket, tmp_path: Path
+) -> None:
+    origin = HubOrigin(staging=tmp_path, endpoint=hub.endpoint)
+
+    manifest = pull(ROUNDED, origin, bucket, on_file=lambda file: None, staging=tmp_path)
+
+    assert manifest.revision == f"{COMMIT}-bf16"
+    assert {file.path for file in manifest.files if file.published_sha256} == {
+        f"{expert}/diffusion_pytorch_model.safetensors" for expert in ("transformer", "transformer_2")
+    }
+    assert list(tmp_path.iterdir()) == [], "nothing stays in the staging folder"
+    hub.downloaded.clear()
+    assert pull(ROUNDED, origin, bucket, on_file=lambda file: None, staging=tmp_path) == manifest
     assert not [path for path in hub.downloaded if path.endswith(".safetensors")]
 
 
