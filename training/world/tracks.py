@@ -1,4 +1,9 @@
-"""Where a figure is in every frame: centre, nominal radius and angle, for each motion."""
+"""Where a figure is in every frame: centre, nominal radius and angle, for each motion.
+
+Places, sizes, speeds and phases, of which a caption says nothing, are left to chance. Where it leaves open which of two
+ways, the noise would have to choose one before anything else is settled: so figures go round and spin clockwise. Which
+of the diagonals is left open all the same.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +80,7 @@ def _diagonal(room: _Room) -> Array:
 
 def _circle(room: _Room) -> Array:
     radius = min(room.rng.uniform(0.16, 0.22) * room.scale, float(room.size.min()) / 2)
-    turns = np.clip((room.frames - 1) / 32, 0.68, 1.4) * room.rng.uniform(0.95, 1.1) * room.rng.choice([-1, 1])
+    turns = np.clip((room.frames - 1) / 32, 0.68, 1.4) * room.rng.uniform(0.95, 1.1)
     angle = 2 * np.pi * (room.progress * turns + room.rng.random())
     return (radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
 
@@ -119,7 +124,7 @@ def _angles(motion: str, frames: int, rng: np.random.Generator) -> Array:
     if motion != "spin":
         return np.zeros(frames, dtype=np.float32)
     # A star looks the same every 72 degrees and a latent frame holds four frames: a fast spin looks like its reverse.
-    degrees = np.clip(5 * (frames - 1), 80, 120) * rng.uniform(0.9, 1.1) * rng.choice([-1, 1])
+    degrees = np.clip(5 * (frames - 1), 80, 120) * rng.uniform(0.9, 1.1)
     return np.linspace(0, np.deg2rad(degrees), frames, dtype=np.float32)
 
 

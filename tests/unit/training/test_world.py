@@ -46,6 +46,17 @@ def test_given_two_figures_when_laid_out_then_the_first_is_at_the_left_or_in_a_t
     assert bool((centre[:, 1] > middle).all())
 
 
+def test_given_a_way_round_that_no_caption_names_then_it_is_clockwise() -> None:
+    rng = np.random.default_rng(9)
+    figures = [Figure(colour="red", shape="square", motion=motion) for motion in ("circle", "spin") for _ in range(20)]
+    scenes = [Scene(figures=(figure,), background="white", gradient=False) for figure in figures]
+    motion = lay_out(scenes, 33, 128, 128, rng).motion[:, 0].double()
+    steps = motion[:20, 1:, :2] - motion[:20, :-1, :2]
+    turn = steps[:, :-1, 0] * steps[:, 1:, 1] - steps[:, :-1, 1] * steps[:, 1:, 0]
+    assert bool((turn > 0).all())  # y counts downwards
+    assert bool((motion[20:, 1:, 3] > motion[20:, :-1, 3]).all())
+
+
 def test_given_the_same_seed_when_laid_out_twice_then_the_clips_are_equal() -> None:
     scenes = [random_scene(np.random.default_rng(2)) for _ in range(4)]
     first = lay_out(scenes, 17, 128, 128, np.random.default_rng(3))
