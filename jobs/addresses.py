@@ -266,7 +266,7 @@ def _talk(
     default = {"https": 443, "http": 80}[target.scheme]
     sent = {"Host": host if target.port == default else f"{host}:{target.port}", **_ALWAYS_SENT, **headers}
     # A timeout of the socket is per read; a server that sends a byte a second is cut off by the clock.
-    watchdog = threading.Timer(max(0.0, until - clock.now()), _cut_off, (connection,))
+    watchdog = threading.Timer(max(0.0, until - clock.now()), _cut_off, (connection.sock,))
     watchdog.daemon = True
     watchdog.start()
     try:
@@ -281,10 +281,11 @@ def _talk(
     return Fetched(response.status, received, content, target.url)
 
 
-def _cut_off(connection: "HTTPConnection") -> None:
-    if connection.sock is not None:
+def _cut_off(sock: socket.socket | None) -> None:
+    """`sock` as it was before the request: http.client lets go of it once an answer without a length has begun."""
+    if sock is not None:
         try:
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            sock.shutdown(socket.SHUT_RDWR)
         except OSError:  # closed by the other side at the same moment: as wanted
             return
 

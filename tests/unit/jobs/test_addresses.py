@@ -106,11 +106,12 @@ class Answers(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         try:
-            for _ in range(200):
+            for _ in range(1_500):  # half a minute
                 self.wfile.write(b".")
                 time.sleep(0.02)
         except OSError:
             self.close_connection = True
+            self.server.cut.set()  # type: ignore[attr-defined]
 
     def log_message(self, format: str, *args: Any) -> None:
         return
@@ -119,9 +120,10 @@ class Answers(BaseHTTPRequestHandler):
 class Site:
     """An HTTPS server for `site.test` on loopback, and a resolver that answers from a script."""
 
-    def __init__(self, port: int, seen: list[tuple[str, str, str]]) -> None:
+    def __init__(self, port: int, seen: list[tuple[str, str, str]], cut: threading.Event) -> None:
         self.port = port
         self.seen = seen
+        self.cut = cut
         self.asked: list[str] = []
         self.answers: dict[str, list[Address]] = {
             "site.test": [HERE],
@@ -148,10 +150,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        server.seen = []  # type: ignore[attr-defined]
+        server.seen, server.cut = [], threading.Event()  # type: ignore[attr-defined]
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield Site(server.server_address[1], server.seen)  # type: ignore[attr-defined]
+        yield Site(server.server_address[1], server.seen, server.cut)  # type: ignore[attr-defined]
         server.shutdown()
 
 
@@ -208,7 +210,9 @@ def test_given_an_answer_that_is_too_large_then_it_is_not_taken(site: Site) -> N
 
 def test_given_a_server_that_trickles_then_it_is_cut_off(site: Site) -> None:
     with pytest.raises(FetchError, match="too slow"):
-        site.gate.fetch(site.url("/slow"), max_bytes=10_000, timeout_s=0.2)
+        site.gate.fetch(site.url("/slow"), max_bytes=10_000, timeout_s=2)
+
+    assert site.cut.wait(10), "it was still sending"
 
 
 def test_given_a_server_that_is_not_there_then_the_error_says_so(site: Site) -> None:
