@@ -240,8 +240,10 @@ class Workbench:
         logger.info("first step", extra={"gap_s": round(gap_s, 4)})
 
     def _on_checkpoint(self, running: Running, saved: CheckpointSaved) -> None:
-        running.saved = saved
         seconds("CheckpointSeconds", saved.cost_s + saved.save_s)
+        if running.saved is not None and saved.step <= running.saved.step:
+            return  # the periodic ones are written in a thread of their own: one may come after a stop's newer one
+        running.saved = saved
         # The one after the last step is for a notice during decoding; without one it would be deleted unread.
         if running.steps_left or running.stop is StopWhy.INTERRUPTED:
             self._context.checkpoints.upload_later(running.held, saved)
