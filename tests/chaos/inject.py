@@ -77,7 +77,9 @@ class Injector:
             for machine in (planned, *self._fleet.machines):
                 job = amid.get(machine.agent.instance_id)
                 at_work = machine.agent.process.poll() is None and not machine.agent.paused
-                if job is not None and at_work and also(machine, job):
+                # One that is to complete late must come to complete.
+                is_free = at_work and not machine.relay.awaits_completion
+                if job is not None and is_free and also(machine, job):
                     return machine, job
             time.sleep(AMID_LOOK_S)
             if time.monotonic() - tended_s < TEND_S:
@@ -179,7 +181,11 @@ class Injector:
         s3.put_object(Bucket=bucket, Key=key, Body=bytes(body))
         return True
 
-    def _late(self, machine: Machine) -> bool:
+    def _late(self, planned: Machine) -> bool:
+        """Of one who has a job to complete. Whether its completion came late indeed, the relay counts."""
+        if (found := self._amid(planned)) is None:
+            return False
+        machine, _ = found
         store = self._fleet.aws.store()
         held: dict[str, int] = {}  # the attempt that the held write is of: the first one seen
 

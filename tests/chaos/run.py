@@ -11,12 +11,12 @@ from tests.chaos.inject import Injector
 from tests.chaos.ledger import read_changes
 from tests.chaos.machines import Fleet
 from tests.chaos.narrate import Clock, say
-from tests.chaos.plan import Fault, Plan
+from tests.chaos.plan import Fault, Kind, Plan
 from tests.chaos.reference import MODEL, request_of, seed_of
 from tests.chaos.stage import Stage, staged
 from tests.chaos.world.doors import Doors, Request
 from tests.chaos.world.emulator import LocalAws
-from tests.chaos.world.proxy import wait_until
+from tests.chaos.world.proxy import LATE, wait_until
 
 OWNERS = ("ana", "bruno")  # of the API's share; the other doors' jobs are the default owner's
 DOORS = 3
@@ -110,6 +110,8 @@ def _live_through(plan: Plan, fleet: Fleet, job_ids: list[str], limit_s: float) 
             time.sleep(SETTLE_S)  # for what is still on its way from the dead
             break
         time.sleep(LOOK_S)
+    # A relay that is told to hold a completion back may find none, or nobody who takes the job over.
+    injected[Kind.LATE_COMPLETION] = sum(machine.relay.counts.get(LATE, 0) for machine in fleet.machines)
     return injected
 
 

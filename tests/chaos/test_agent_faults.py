@@ -78,7 +78,7 @@ def test_given_an_idle_agent_when_its_limit_is_reached_then_it_ends_its_instance
 ) -> None:
     (instance_id,) = group_of(aws, 1)
     job = submit(aws)
-    one = agent(instance_id, idle_limit_s=2)
+    one = agent(instance_id, idle_limit_s=10)
 
     assert one.process.wait(120) == 0
 
@@ -91,7 +91,7 @@ def test_given_the_planners_order_then_the_job_goes_on_elsewhere_and_its_instanc
     aws: LocalAws, agent: StartAgent
 ) -> None:
     spared_id, kept_id = group_of(aws, 2)
-    job = submit(aws, **LONG)
+    job = submit(aws, **LONG | {"num_inference_steps": 100})  # orders are looked for every ten seconds
     spared = agent(spared_id, idle_limit_s=300)
     wait_for(lambda: aws.store().get(job.id).step >= 3, what="the third step")
 
@@ -99,7 +99,7 @@ def test_given_the_planners_order_then_the_job_goes_on_elsewhere_and_its_instanc
 
     assert spared.process.wait(120) == 0
     agent(kept_id, idle_limit_s=300)
-    done = ended(aws, job)
+    done = ended(aws, job, timeout_s=300)
     moved, last = done.attempts
     assert (moved.outcome, moved.reason) == ("interrupted", "moved")
     assert moved.last_step == last.resumed_from_step >= 3  # not a step is lost

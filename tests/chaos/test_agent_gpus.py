@@ -24,7 +24,9 @@ def test_given_a_gpu_that_breaks_then_its_job_goes_on_on_the_other_gpu_and_nobod
 
     gpu = wait_for(at_work, what="the fleet to tell which GPU has the job")
 
-    xids.write_text(f"{gpu} 79\n")
+    written = tmp_path / "xids.written"  # the agent looks all the time, and must find the file whole
+    written.write_text(f"{gpu} 79\n")
+    written.rename(xids)
 
     done = ended(aws, job)
     assert done.status is State.COMPLETED, done.error

@@ -22,7 +22,7 @@ from openai import OpenAI
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_S = 420.0  # generous: a cold clone bundles the Lambda dependencies first
-STOP_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 90.0
 PATIENCE_S = 180.0  # the machine may be busy; how soon a thing comes is no test's matter
 
 

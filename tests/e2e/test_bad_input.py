@@ -72,7 +72,8 @@ def test_body_that_cannot_be_read_is_a_4xx_with_our_error_shape(
 
 @pytest.mark.parametrize("path", ["%00", "a%0d%0aX:1", "%E2%80%AE", "..%2f..%2fx", "a" * 5_000])
 def test_odd_text_in_a_path_is_a_404_with_our_error_shape(studio: Studio, path: str) -> None:
-    answer = httpx.get(f"{studio.api_base}/videos/{path}", headers={"Authorization": f"Bearer {studio.api_key}"})
+    headers = {"Authorization": f"Bearer {studio.api_key}"}
+    answer = httpx.get(f"{studio.api_base}/videos/{path}", headers=headers, timeout=60)
 
     assert answer.status_code == 404, answer.text
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}

@@ -66,12 +66,12 @@ def test_given_pictures_when_trained_by_the_fleet_then_the_character_is_used_by_
         training = client.get(f"{path}/training").json()
         assert len(training["losses"]) == 4
         assert [each["step"] for each in training["samples"]] == [2]
-        sample = PIL.Image.open(io.BytesIO(httpx.get(training["samples"][0]["url"]).content))
+        sample = PIL.Image.open(io.BytesIO(httpx.get(training["samples"][0]["url"], timeout=60).content))
         assert sample.size == (128, 128)
         assert client.get(f"/videos/{version['video_id']}").json()["status"] == "completed"
         for expert in ("high_noise", "low_noise"):
             link = client.get(f"{path}/lora", params={"expert": expert}).headers["location"]
-            (tmp_path / f"{expert}.safetensors").write_bytes(httpx.get(link).content)
+            (tmp_path / f"{expert}.safetensors").write_bytes(httpx.get(link, timeout=60).content)
         _check_learned(tmp_path / "high_noise.safetensors")
 
         asked = {"model": "wan-mini", "prompt": "a [character:quadrada] moving left", "num_frames": 17}
@@ -83,8 +83,9 @@ def test_given_pictures_when_trained_by_the_fleet_then_the_character_is_used_by_
         until(lambda: client.get(f"/videos/{video['id']}"), "completed")
 
         assert client.delete(path).json()["deleted"] is True
-        listed = studio.aws("s3").list_objects_v2(Bucket=studio.media_bucket).get("Contents", [])
-        left = [item["Key"] for item in listed if made["id"] in item["Key"] or version["video_id"] in item["Key"]]
+        pages = studio.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=studio.media_bucket)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        left = [key for key in keys if made["id"] in key or version["video_id"] in key]
         assert left == []
         assert client.get(f"/videos/{video['id']}").json()["status"] == "completed"
 

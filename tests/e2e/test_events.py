@@ -66,9 +66,8 @@ def test_a_job_tells_its_whole_story_on_the_bus(studio: Studio, listener: str) -
     for event in events:
         jsonschema.validate(event["detail"], schema_of(event["detail-type"]))
         assert event["detail"]["metadata"] == {"scene": "12", "ação": "abertura"}
-    ids = [event["detail"]["event_id"] for event in events]
-    assert len(ids) == len(set(ids))
-    kinds = [event["detail-type"] for event in events]
+    # Publishing is at least once: an event that comes again has the same id.
+    kinds = list({event["detail"]["event_id"]: event["detail-type"] for event in events}.values())
     assert {"Video Queued", "Video Started", "Video Progressed", "Video Completed"} <= set(kinds)
     assert kinds.count("Video Completed") == 1
 

@@ -88,10 +88,12 @@ def test_same_seed_gives_the_same_frames(studio: Studio) -> None:
 
 def test_an_extension_is_the_video_and_what_comes_after_it(studio: Studio) -> None:
     client = studio.openai()
-    source = client.videos.create_and_poll(model=MODEL, prompt="a red circle", size="128x128", seconds="1")
+    source = client.videos.create_and_poll(
+        model=MODEL, prompt="a red circle", size="128x128", seconds="1", extra_body={"seed": 7}
+    )
 
     made = client.videos.extend(
-        prompt="a red circle stops", seconds="1", video=omit, extra_body={"video": {"id": source.id}}
+        prompt="a red circle stops", seconds="1", video=omit, extra_body={"video": {"id": source.id}, "seed": 7}
     )
     whole = client.videos.poll(made.id)
 

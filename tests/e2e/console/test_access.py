@@ -45,7 +45,7 @@ def test_given_a_new_key_then_it_is_shown_once_works_and_is_revoked(visitor: Vis
 
 def _status(studio: Studio, key: str) -> int:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.get(f"{studio.api_base}/videos", headers=headers, trust_env=False).status_code
+    return httpx.get(f"{studio.api_base}/videos", headers=headers, timeout=60, trust_env=False).status_code
 
 
 def test_given_a_tenant_who_leaves_when_another_enters_then_nothing_of_the_first_is_shown(
@@ -96,9 +96,9 @@ def test_given_keys_on_the_page_when_another_tenant_is_looked_at_then_they_go_an
 
 
 def test_given_a_receiver_when_a_webhook_is_made_then_its_test_is_answered_and_it_can_go(
-    visitor: Visitors, receiver: Receiver
+    visitor: Visitors, receiver: Receiver, other_admin_key: str
 ) -> None:
-    page = visitor().open("/webhooks")
+    page = visitor(key=other_admin_key).open("/webhooks")
     page.get_by_role("button", name="New webhook").click()
     receiver.answers = [204]
     page.get_by_label("URL").fill(receiver.url)
@@ -156,6 +156,8 @@ def test_given_a_character_then_it_can_be_cast_in_its_model_and_in_the_one_that_
         lora = until(lambda: client.get(f"/videos/characters/{made['id']}"), "ready")["lora"]
     page = visitor().open("/")
     page.get_by_label("Prompt", exact=True).fill("a zxquad moving left")
+    page.get_by_role("radio", name="Wan mini", exact=True).click()
+    expect(page.get_by_role("checkbox", name=name)).to_be_visible()
     page.get_by_role("radio", name="HoloCine mini (full attention)", exact=True).click()
     expect(page.get_by_role("radio", name="Wan mini", exact=True)).not_to_be_checked()
     expect(page.get_by_role("checkbox", name=name)).to_have_count(0)
@@ -169,6 +171,6 @@ def test_given_a_character_then_it_can_be_cast_in_its_model_and_in_the_one_that_
 
     asked = json.loads(sent.value.post_data or "")
     assert (asked["model"], asked["loras"]) == ("wan-mini-4step", [{"name": lora, "scale": 1}])
-    expect(page.locator("video")).to_be_visible()
+    expect(page.locator("video")).to_be_visible(timeout=240_000)  # the fleet makes it
     with studio.http() as client:
         client.delete(f"/videos/characters/{made['id']}").raise_for_status()

@@ -48,7 +48,8 @@ def test_given_ten_thousand_jobs_when_scrolled_to_the_end_then_few_cards_exist_a
     job = client.videos.create(model="wan-mini", prompt="a red circle", size="128x128", seconds="2")
     cancelled = client.post(f"/videos/{job.id}/cancel", cast_to=object)
     guest = visitor()
-    many = ManyVideos(cancelled)
+    # If an agent had the job already, its cancel is only asked for, and each card would ask after a video of no number.
+    many = ManyVideos(cancelled | {"status": "cancelled"})
     guest.page.route("**/v1/videos?*", many)
     page = guest.open("/videos")
 

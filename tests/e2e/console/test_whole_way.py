@@ -14,7 +14,10 @@ from tests.e2e.console.browser import Visit
 from tests.e2e.media import decode
 from tests.e2e.studio import Studio
 
-PLAYS = "video => new Promise(done => { video.ontimeupdate = () => done(video.currentTime > 0); video.play(); })"
+PLAYS = """video => new Promise(done => {
+  video.ontimeupdate = () => { if (video.currentTime > 0) done(true); };
+  video.play();
+})"""
 
 
 def test_given_a_key_and_a_prompt_when_sent_then_the_video_plays_and_its_file_decodes(

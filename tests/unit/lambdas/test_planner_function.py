@@ -21,7 +21,7 @@ from lambdas.planner.prices import dearest_zone
 from lambdas.planner.turn import is_needed
 from models.estimate import BOOT_S
 from tests.unit.jobs.cloud import GROUP, TABLE, Cloud
-from tests.unit.jobs.made import queued, request
+from tests.unit.jobs.made import T0, queued, request
 
 ON_DEMAND = "fleet-on-demand"
 REFUSED = ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "try again"}}, "Any")
@@ -67,13 +67,12 @@ def group(name: str = GROUP) -> Any:
 def test_given_a_run_then_its_record_has_the_plan_and_the_spend(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(clock, "now", lambda: T0)  # in the midst of a month: another begins at zero
     given_group()
     given_spot_price(monkeypatch, "1.50")
     given_jobs(40)
-    at = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: at)
     planner({}, context)
-    monkeypatch.setattr(clock, "now", lambda: at + 1800)
+    monkeypatch.setattr(clock, "now", lambda: T0 + 1800)
 
     planner({}, context)
 

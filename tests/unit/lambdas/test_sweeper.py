@@ -9,6 +9,7 @@ from jobs import aws, clock, s3_keys
 from jobs.ids import new_character_id, new_input_id
 from jobs.job import Attempt
 from jobs.meters import MeterStore
+from jobs.planner.ledger import month_of
 from jobs.states import State
 from jobs.sweeping import stalled
 from jobs.training import TrainingBody, TrainingPlan, lora_name, settings_of
@@ -19,7 +20,7 @@ from lambdas.sweeper import files
 from lambdas.sweeper.handler import handler as sweeper
 from models import catalog
 from tests.unit.jobs.cloud import TABLE, Cloud
-from tests.unit.jobs.made import outputs, queued, request
+from tests.unit.jobs.made import T0, outputs, queued, request
 from tests.unit.lambdas.test_planner_function import given_group, given_spot_price, group
 
 HOUR_S = 3600.0
@@ -147,14 +148,15 @@ def test_given_more_files_than_one_run_looks_at_then_the_next_runs_go_on_and_beg
 
 
 def test_given_an_instance_whose_agent_never_comes_then_it_is_ended_and_counted(
-    cloud: Cloud, context: Any, later: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else it is paid for without end, and counts as a slot that is free: nothing would be launched for its work."""
+    monkeypatch.setattr(clock, "now", lambda: T0)  # in the midst of a month: each has meters of its own
     given_group()
     given_spot_price(monkeypatch, "1.50")
     aws.autoscaling().set_desired_capacity(AutoScalingGroupName="fleet", DesiredCapacity=1)
     for minute in range(int(SILENT_LIMIT_S / 60) + 1):
-        later(minute * 60.0)
+        monkeypatch.setattr(clock, "now", lambda at=T0 + minute * 60.0: at)
         assert sweeper({}, context)["silent_ended"] == 0
         planner({}, context)
     capsys.readouterr()
@@ -163,15 +165,9 @@ def test_given_an_instance_whose_agent_never_comes_then_it_is_ended_and_counted(
 
     assert group()["DesiredCapacity"] == 0
     assert ("silent_ended", 1.0) in swept(capsys.readouterr().out)
-    (meter,) = MeterStore(TABLE).month(f"{meter_month()}")
+    (meter,) = MeterStore(TABLE).month(month_of(T0))
     assert meter.usd == pytest.approx(1.5 * SILENT_LIMIT_S / 3600)
     assert meter.boot_s == pytest.approx(SILENT_LIMIT_S)
-
-
-def meter_month() -> str:
-    from jobs.planner.ledger import month_of
-
-    return month_of(clock.now())
 
 
 def swept(printed: str) -> list[tuple[str, float]]:

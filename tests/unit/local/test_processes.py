@@ -81,7 +81,9 @@ def test_given_a_parent_that_is_killed_when_it_had_a_child_then_the_child_ends_t
         " environment=os.environ, log=folder / 'log', pid_file=folder / 'pid'); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
-    _wait_for(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text() == "1\n")
+    # The child may speak before its parent has noted its id.
+    files = [tmp_path / name for name in ("log", "pid")]
+    _wait_for(lambda: all(file.exists() and file.read_text().endswith("\n") for file in files))
     child = int((tmp_path / "pid").read_text())
 
     parent.kill()

@@ -1,9 +1,10 @@
-"""A fresh process of `test_memory`: writes a short and a long video, and prints by how many MiB the long one took more.
+"""A fresh process of `test_memory`: writes a short and a long video, and prints how many MiB the short one took, and
+how many more the long one.
 
 python -m tests.unit.models.output.write_worker <frames> <more frames> <side> <folder> <codec>
 """
 
-import resource
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,13 +24,15 @@ def frames(count: int, side: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def peak_mib() -> float:
-    """The most resident memory so far; Linux counts it in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB
+    """The most resident memory so far. `ru_maxrss` would begin at the parent's, which may be more than all of ours."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1]) / KIB
 
 
 def main(short: int, long: int, side: int, folder: Path, codec: str) -> None:
     for count in (short, long):  # the short one fills what the encoder looks ahead
-        before = peak_mib()
+        before_mib = peak_mib()
         path = folder / f"video{CODECS[codec].suffix}"
         write_video(
             frames(count, side),
@@ -40,7 +43,7 @@ def main(short: int, long: int, side: int, folder: Path, codec: str) -> None:
             thumbnail=folder / "thumbnail.jpg",
             spritesheet=folder / "spritesheet.jpg",
         )
-    print(peak_mib() - before)
+        print(peak_mib() - before_mib)
 
 
 if __name__ == "__main__":
