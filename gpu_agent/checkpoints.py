@@ -118,7 +118,10 @@ class CheckpointStore:
         if held.lost.is_set():
             return
         watch = Stopwatch()
-        body = saved.path.read_bytes()
+        try:
+            body = saved.path.read_bytes()
+        except FileNotFoundError:
+            return  # a newer one has taken its place
         self._put(held, saved.step, body)
         took_s = watch.seconds()
         self.bytes_per_s = 0.5 * self.bytes_per_s + 0.5 * len(body) / max(took_s, 1e-3)

@@ -136,10 +136,10 @@ class Hands:
             self._held[held.key] = held
 
     def done(self, held: HeldJob) -> None:
-        """Everything about the attempt is written and settled."""
+        """Everything about the attempt is written and settled: if it was the last, idleness begins now."""
         with self._lock:
             self._held.pop(held.key, None)
-            self._touch()
+            self._idle_since_s = time.monotonic()
 
     def cordon(self) -> None:
         """No new work from now on."""

@@ -62,7 +62,7 @@ class AgentSettings(BaseSettings):
     priority_ageing_s: float = 3600.0
     latency_target_s: float | None = None
     recycle_after_jobs: int = 50
-    max_host_gib: float = 64.0
+    max_host_gib: float | None = None  # of one worker process; None: by what its placement plans
     isolate_after: int = 4
 
     def choice_policy(self) -> ChoicePolicy:

@@ -22,6 +22,7 @@ from gpu_agent.worker.protocol import (
     JobFailed,
     ModelLoaded,
     PrepareJob,
+    RunJob,
     SlotSpec,
     VideoEncoded,
     WorkerReady,
@@ -50,6 +51,7 @@ class Slot:
         self._health = SlotHealth()
         self._recycle = False
         self._last_words: JobFailed | None = None
+        self._killed_s: float | None = None
         self._not_before_s = 0.0
         self._gpu_reports: queue.SimpleQueue[tuple[GpuVerdict, str]] = queue.SimpleQueue()
 
@@ -97,8 +99,10 @@ class Slot:
 
     def end_hung_worker(self) -> None:
         """For the watchdog; the pump sees the process die, and counts it as a crash."""
-        if self._worker is not None:
-            self._worker.terminate()
+        worker = self._worker  # the pump may forget it meanwhile
+        if worker is not None:
+            worker.terminate()
+            self._killed_s = self._killed_s or time.monotonic()
 
     def report_gpu(self, verdict: GpuVerdict, reason: str) -> None:
         """For the GPU watch; the pump gives the job back, and a broken GPU no other."""
@@ -137,11 +141,14 @@ class Slot:
     def _send(self, order: FromAgent) -> None:
         if self._worker is None:
             raise WorkerDied(None)
-        self._worker.heard_s = time.monotonic()
+        if isinstance(order, RunJob):  # no other order is work that it could be silent over
+            self._worker.heard_s = time.monotonic()
         self._worker.send(order)
 
     def _start_next(self) -> None:
         if self._bench.running is not None or not self._ready or self.isolated or self._recycle:
+            return
+        if time.monotonic() < self._not_before_s:
             return
         prepared = self.lookout.take()
         if prepared is None:
@@ -212,7 +219,13 @@ class Slot:
         if self.isolated:
             return  # for good, and said once
         host_gib = self._worker.host_gib() if self._worker else 0.0
-        verdict = observe(self._health, event, self._context.settings.supervision(), host_gib=host_gib)
+        verdict = observe(
+            self._health,
+            event,
+            self._context.settings.supervision(),
+            host_gib=host_gib,
+            planned_host_gib=self._bench.planned_host_gib,
+        )
         self._health = verdict.health
         if verdict.action is SlotAction.RECYCLE:
             self._recycle = True
@@ -226,21 +239,30 @@ class Slot:
         """Whatever a worker computes on a GPU that had an error is not to be trusted, and its job is not to blame."""
         while not self._gpu_reports.empty():
             verdict, reason = self._gpu_reports.get()
-            if self._worker is not None:
+            was_there = self._worker is not None
+            if was_there:
                 self._give_up(reason)
-            broken = verdict is GpuVerdict.BROKEN
-            self._observe(WorkerEvent.DEVICE_BROKEN if broken else WorkerEvent.DEVICE_FAILED)
+            if verdict is GpuVerdict.BROKEN:
+                self._observe(WorkerEvent.DEVICE_BROKEN)
+            elif was_there:  # else its worker has died of that very error, which counted
+                self._observe(WorkerEvent.DEVICE_FAILED)
 
     def _start_worker_when_due(self) -> None:
         if self._health.isolated or self._context.board.posted or time.monotonic() < self._not_before_s:
             return
-        self._worker = WorkerProcess(self.spec)
+        try:
+            self._worker = WorkerProcess(self.spec)
+        except OSError as error:
+            logger.error("worker not started", extra={"slot": self.spec.name, "error": repr(error)})
+            self._observe(WorkerEvent.CRASHED)
 
     def _forget_worker(self) -> None:
         if self._worker is not None:
             self._worker.kill()
         self._worker = None
+        self._bench.planned_host_gib = 0.0
         self._ready = False
+        self._killed_s = None
         self._last_words = None
         self._loaded = None
         self._recycle = False
@@ -263,9 +285,13 @@ class Slot:
             self._end_idle_worker()
 
     def _hasten_end(self, worker: WorkerProcess) -> None:
-        """A worker that hangs on its way out would keep the GPUs from the next one."""
-        if self._last_words is not None and time.monotonic() - worker.heard_s > EXIT_S:
-            worker.terminate()
+        """A worker that hangs on its way out would keep the GPUs from the next one; one that waits in the driver does
+        not even end when it is killed. Neither is waited for. Raises WorkerDied."""
+        now_s = time.monotonic()
+        lingers = self._last_words is not None and now_s - worker.heard_s > EXIT_S
+        defies = self._killed_s is not None and now_s - self._killed_s > EXIT_S
+        if lingers or defies:
+            raise WorkerDied(None)
 
     def _on_death(self, reason: str) -> None:
         logger.error("worker died", extra={"slot": self.spec.name, "reason": reason})

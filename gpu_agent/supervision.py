@@ -6,6 +6,9 @@ The supervisor feeds it what happened and does what it answers; nothing here tou
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+ORDINARY_HOST_GIB = 64.0
+HOST_GROWTH = 1.2  # over the planned memory: buffers of a job, and what an allocator does not give back
+
 
 class WorkerEvent(StrEnum):
     READY = "ready"
@@ -27,14 +30,15 @@ class SlotAction(StrEnum):
 class SupervisionPolicy:
     """Bounds of the policy.
 
-    `recycle_after_jobs` and `max_host_gib` bound the growth of a worker's host memory: long queues die of it.
+    `recycle_after_jobs` and `max_host_gib` bound the growth of a worker's host memory: long queues die of it. None:
+    what the placement plans to keep there, and a part more, but never less than an ordinary worker may hold.
     `isolate_after` failures in a row without a finished job between them take the slot out of service; a
     device error (ECC, Xid) counts double, being rarely the job's fault. A GPU that only a reset could mend goes at
     once.
     """
 
     recycle_after_jobs: int = 50
-    max_host_gib: float = 64.0
+    max_host_gib: float | None = None
     isolate_after: int = 4
     backoff_base_s: float = 1.0
     backoff_max_s: float = 60.0
@@ -58,15 +62,24 @@ class Verdict:
     reason: str = ""
 
 
-def observe(health: SlotHealth, event: WorkerEvent, policy: SupervisionPolicy, *, host_gib: float = 0.0) -> Verdict:
+def observe(
+    health: SlotHealth,
+    event: WorkerEvent,
+    policy: SupervisionPolicy,
+    *,
+    host_gib: float = 0.0,
+    planned_host_gib: float = 0.0,
+) -> Verdict:
     """The slot's health after `event`, and what the supervisor does about it.
 
-    `host_gib` is the worker's resident memory, wanted with JOB_DONE. An isolated slot stays isolated.
+    `host_gib` is the worker's resident memory, `planned_host_gib` what it was meant to keep; wanted with JOB_DONE. An
+    isolated slot stays isolated.
     """
     if health.isolated:
         return Verdict(health=health, action=SlotAction.ISOLATE, reason="isolated before")
     if event is WorkerEvent.JOB_DONE:
-        return _after_job(health, policy, host_gib)
+        most_gib = policy.max_host_gib or max(ORDINARY_HOST_GIB, HOST_GROWTH * planned_host_gib)
+        return _after_job(health, policy, host_gib, most_gib)
     if event is WorkerEvent.DEVICE_BROKEN:
         return Verdict(health=replace(health, isolated=True), action=SlotAction.ISOLATE, reason="its GPU is broken")
     if event in (WorkerEvent.CRASHED, WorkerEvent.DEVICE_FAILED):
@@ -76,10 +89,10 @@ def observe(health: SlotHealth, event: WorkerEvent, policy: SupervisionPolicy, *
     return Verdict(health=health, action=SlotAction.KEEP)
 
 
-def _after_job(health: SlotHealth, policy: SupervisionPolicy, host_gib: float) -> Verdict:
+def _after_job(health: SlotHealth, policy: SupervisionPolicy, host_gib: float, most_gib: float) -> Verdict:
     done = replace(health, jobs_by_worker=health.jobs_by_worker + 1, failures_in_row=0)
-    if host_gib > policy.max_host_gib:
-        reason = f"worker holds {host_gib:.1f} GiB of host memory, the limit is {policy.max_host_gib:.1f}"
+    if host_gib > most_gib:
+        reason = f"worker holds {host_gib:.1f} GiB of host memory, the limit is {most_gib:.1f}"
         return Verdict(health=done, action=SlotAction.RECYCLE, reason=reason)
     if done.jobs_by_worker >= policy.recycle_after_jobs:
         return Verdict(health=done, action=SlotAction.RECYCLE, reason=f"worker ran {done.jobs_by_worker} jobs")

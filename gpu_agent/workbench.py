@@ -78,6 +78,7 @@ class Workbench:
         self.encoding: dict[tuple[str, int], Running] = {}
         self._context = context
         self._send = send
+        self.planned_host_gib = 0.0  # the most that a plan has a process of this worker keep in host memory
         self._last_frames_s: float | None = None
         self._finish_s: dict[str, float] = {}  # seconds from the last step to the file, by model, of the last job
 
@@ -173,6 +174,8 @@ class Workbench:
         if isinstance(plan, Refusal):
             raise Unrunnable("does_not_fit", plan.message)
         self._order(held, prepared.inputs, plan)
+        if plan is not None:
+            self.planned_host_gib = max(self.planned_host_gib, plan.host_gib / plan.layout.gpus)
         logger.info("job starts", extra={"model": held.job.model, "resume_step": prepared.inputs.resume_step})
 
     def _order(self, held: HeldJob, inputs: Inputs, plan: Plan | None) -> None:
@@ -224,6 +227,8 @@ class Workbench:
             if running.encoder_heard_s is not None:
                 running.encoder_heard_s = time.monotonic()
         elif isinstance(message, VideoEncoded):
+            if self.running is running:  # the encoder's thread was faster than the word that no frames are left
+                self.running = None
             self.encoding.pop(held.key, None)
             held.seconds_by_phase["encode_video"] = message.encode_s
             self._finish_s[held.job.model] = held.seconds_by_phase.get("decode", 0.0) + message.encode_s
@@ -243,6 +248,8 @@ class Workbench:
         seconds("CheckpointSeconds", saved.cost_s + saved.save_s)
         if running.saved is not None and saved.step <= running.saved.step:
             return  # the periodic ones are written in a thread of their own: one may come after a stop's newer one
+        if running.saved is not None:
+            running.saved.path.unlink(missing_ok=True)  # while S3 is away they would pile up
         running.saved = saved
         # The one after the last step is for a notice during decoding; without one it would be deleted unread.
         if running.steps_left or running.stop is StopWhy.INTERRUPTED:
@@ -306,10 +313,11 @@ class Workbench:
 
     def _act_on_notice(self, running: Running) -> None:
         running.noticed = True
-        if running.stop is not None:
-            return
         remaining_s = self._context.board.remaining_s()
         margin_s = self._context.settings.notice_margin_s
+        if running.stop is not None:  # it ends anyway; what is encoded beside it must be given back in time
+            running.give_up_at_s = time.monotonic() + max(0.0, remaining_s - margin_s)
+            return
         work = running.under_way(
             upload_bytes_per_s=self._context.checkpoints.bytes_per_s,
             finish_s=self._finish_s.get(running.held.job.model),

@@ -19,10 +19,10 @@ def classify(error: BaseException) -> tuple[FailureKind, str]:
         return FailureKind.REQUEST, "lora_rejected" if isinstance(error, LoraError) else "unsupported_request"
     if isinstance(error, WeightsUnavailable):
         return FailureKind.MACHINE, "weights_unavailable"
+    if is_disk_error(error):  # also where it was met while weights were read, which names their folder
+        return FailureKind.MACHINE, "disk"
     if isinstance(error, WeightsError):
         return FailureKind.WORKER, "weights_unusable"
-    if is_disk_error(error):
-        return FailureKind.MACHINE, "disk"
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
         return FailureKind.WORKER, "out_of_memory"

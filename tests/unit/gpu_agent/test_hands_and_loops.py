@@ -62,6 +62,16 @@ def test_given_a_job_in_hand_then_the_agent_is_kept_for_the_lesser_of_what_its_e
     assert hands.kept_s() == pytest.approx(left_s)
 
 
+def test_given_the_last_job_ends_then_idleness_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    hands = Hands()
+    held = held_job(hands, None)
+    monkeypatch.setattr(time, "monotonic", lambda: held.began_s + 600.0)
+    hands.done(held)
+    assert hands.idle_s() == 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: held.began_s + 610.0)
+    assert hands.idle_s() == pytest.approx(10.0)
+
+
 def test_given_no_prediction_then_nobody_counts_on_a_job_to_keep_the_agent() -> None:
     hands = Hands()
     held_job(hands, None)

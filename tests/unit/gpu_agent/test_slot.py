@@ -1,5 +1,6 @@
 """One slot between the queue and a scripted worker: who is blamed for its death, and when the slot takes no more."""
 
+import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from gpu_agent.agent import make_context
 from gpu_agent.clients import connect
 from gpu_agent.context import Context
 from gpu_agent.fleet import Identity
+from gpu_agent.gpu_health import GpuVerdict
+from gpu_agent.imds import Notice, NoticeKind
 from gpu_agent.settings import AgentSettings
 from gpu_agent.slot import Slot
 from gpu_agent.worker.protocol import (
@@ -43,6 +46,7 @@ class ScriptedWorker:
         self.started: list[str] = []
         self.ended: str | None = None
         self.heard_s = time.monotonic()
+        self.gib = 0.0
 
     def send(self, order: Any) -> None:
         if isinstance(order, RunJob):
@@ -55,7 +59,7 @@ class ScriptedWorker:
         return word
 
     def host_gib(self) -> float:
-        return 0.0
+        return self.gib
 
     def exit(self) -> None:
         self.ended = "asked"
@@ -254,6 +258,95 @@ def test_given_a_worker_that_has_done_its_jobs_then_another_takes_its_place_and_
     assert worker.ended == "asked"
     bay.started()
     assert bay.worker is not worker
+
+
+def test_given_a_worker_that_hangs_when_another_job_waits_then_announcing_it_is_no_sign_of_life(bay: Bay) -> None:
+    bay.decoding()
+    bay.made_ready()
+    bay.worker.heard_s -= 1000.0
+
+    bay.turn()
+
+    assert bay.slot.silent_s() > 1000.0
+
+
+def test_given_a_hung_worker_that_cannot_be_killed_then_it_is_not_waited_for(
+    bay: Bay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung, worker = bay.decoding(), bay.worker
+    worker.terminate = lambda: None  # it waits in the driver
+    bay.slot.end_hung_worker()
+    bay.turn()
+    assert bay.worker is worker
+
+    later = time.monotonic() + EXIT_S + 1.0
+    with monkeypatch.context() as waited:
+        waited.setattr(time, "monotonic", lambda: later)
+        bay.turn()
+
+    assert bay.worker is not worker
+    assert bay.now(hung).crashes == 1
+
+
+def test_given_a_worker_that_cannot_be_started_then_the_slot_is_isolated(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(spec: SlotSpec) -> None:
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    monkeypatch.setattr(slots, "WorkerProcess", refuse)
+    bay = Bay(tmp_path, isolate_after=1)
+
+    assert bay.slot.isolated
+
+
+def test_given_an_error_of_the_gpu_that_its_driver_tells_too_then_it_counts_once(bay: Bay) -> None:
+    job = bay.started()
+    bay.hear(failed(job, FailureKind.GPU, "gpu_memory_error", ends_worker=True))
+    bay.hear(WorkerDied(1))
+
+    bay.slot.report_gpu(GpuVerdict.SUSPECT, "GPU 0: Xid 94")
+    bay.turn()
+
+    assert not bay.slot.isolated, "two such errors would be too many"
+
+
+def test_given_an_encoder_that_is_faster_than_the_word_of_the_last_frame_then_the_job_is_over(
+    bay: Bay, tmp_path: Path
+) -> None:
+    job = bay.decoding()
+
+    bay.hear(encoded(job, tmp_path))
+    bay.hear(FramesDone(job_id=job.id, attempt=1, seconds_by_phase={"denoise": 1.0}, peak_gpu_gib=0.0))
+
+    assert bay.now(job).status is State.COMPLETED
+    assert bay.slot.idle
+
+
+def test_given_a_notice_while_a_job_is_being_cancelled_then_what_is_encoded_is_given_back_in_time(bay: Bay) -> None:
+    earlier, unwanted = bay.encoding(), bay.started()
+    bay.context.store.cancel(unwanted.id, owner=unwanted.owner)
+    running = bay.slot._bench.running
+    assert running is not None
+    running.held.cancel.set()
+    bay.turn()  # it is told to stop, and its step goes on
+
+    bay.context.board.post(Notice(kind=NoticeKind.SPOT), in_s=0.0)
+    bay.turn()
+    bay.turn()
+
+    assert bay.now(earlier).status is State.QUEUED
+    assert bay.now(earlier).crashes == 0
+
+
+def test_given_a_worker_as_large_as_its_placement_plans_then_it_stays(bay: Bay, tmp_path: Path) -> None:
+    job, worker = bay.encoding(), bay.worker
+    bay.slot._bench.planned_host_gib = worker.gib = 67.8
+
+    bay.hear(encoded(job, tmp_path))
+    bay.turn()
+
+    assert bay.worker is worker
 
 
 def test_given_a_machine_that_fails_then_its_job_waits_for_another_and_its_record_says_so(bay: Bay) -> None:

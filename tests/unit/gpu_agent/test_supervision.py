@@ -49,6 +49,24 @@ def test_given_enough_jobs_or_too_much_memory_then_the_worker_is_recycled() -> N
 
 
 @pytest.mark.parametrize(
+    ("planned_gib", "host_gib", "action"),
+    [
+        (4.0, 63.0, SlotAction.KEEP),
+        (4.0, 65.0, SlotAction.RECYCLE),
+        (67.8, 72.0, SlotAction.KEEP),  # Wan A14B on one GPU of a g6e.12xlarge
+        (67.8, 82.0, SlotAction.RECYCLE),
+    ],
+)
+def test_given_no_limit_then_a_worker_may_hold_what_its_placement_keeps_in_host_memory_and_a_part_more(
+    planned_gib: float, host_gib: float, action: SlotAction
+) -> None:
+    verdict = observe(
+        SlotHealth(), WorkerEvent.JOB_DONE, SupervisionPolicy(), host_gib=host_gib, planned_host_gib=planned_gib
+    )
+    assert verdict.action is action
+
+
+@pytest.mark.parametrize(
     ("work", "action"),
     [
         (InstanceWork(in_hand=0, idle_s=299, working_slots=1), IdleAction.STAY),

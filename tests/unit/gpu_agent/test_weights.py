@@ -33,12 +33,20 @@ def test_given_no_gpu_then_a_model_of_the_bucket_is_not_offered_and_the_reason_i
     assert "revalida weights pull" in str(reasons["ltx-video"])
 
 
+def unreadable(file: Path) -> WeightsError:
+    """As a loader names the file under which the disk failed."""
+    error = WeightsError(file, "input/output error")
+    error.__cause__ = OSError(errno.EIO, "broken disk")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
         (WeightsUnavailable("the bucket does not answer"), FailureKind.MACHINE),
         (DiskFull(Path("weights"), needed_bytes=2**36, free_bytes=2**30), FailureKind.MACHINE),
         (OSError(errno.EIO, "broken disk"), FailureKind.MACHINE),
+        (unreadable(Path("vae/x.safetensors")), FailureKind.MACHINE),
         (WeightsError(Path("vae/x.safetensors"), "SHA-256 differs"), FailureKind.WORKER),
     ],
 )

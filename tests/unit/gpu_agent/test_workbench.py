@@ -42,6 +42,7 @@ class Bench:
 
     def saved(self, step: int) -> None:
         path = self._folder / f"step-{step:06d}.safetensors"
+        path.write_bytes(b"latents")
         told = CheckpointSaved(job_id=self.held.id, attempt=1, step=step, path=path, cost_s=0.1, save_s=0.1)
         self.workbench.handle(told)
 
@@ -61,3 +62,11 @@ def test_given_an_older_checkpoint_that_is_told_after_a_newer_one_then_the_newer
 
     assert bench.uploads == [3, 5]
     assert bench.flushed == [5]
+
+
+def test_given_checkpoints_that_never_come_to_s3_then_only_the_newest_lies_on_the_disk(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for step in (3, 5, 7):
+        bench.saved(step)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000007.safetensors"]
