@@ -18,7 +18,7 @@ done
 
 # What gpu_agent, jobs and models import; the versions are those of requirements.txt and requirements-gpu.txt.
 packages=(boto3 aws-lambda-powertools pydantic pydantic-settings python-ulid pyyaml httpx psutil nvidia-ml-py torch diffusers
-  transformers accelerate peft bitsandbytes flash-attn-4 nvidia-cudnn-frontend safetensors filelock sentencepiece ftfy numpy pillow imageio imageio-ffmpeg av)
+  transformers accelerate peft bitsandbytes flash-attn-4 nvidia-cudnn-frontend safetensors filelock sentencepiece protobuf ftfy numpy pillow imageio imageio-ffmpeg av)
 
 rm -rf "${output}"
 mkdir -p "${output}/content/wheels"
