@@ -197,6 +197,7 @@ class Slot:
             logger.info("worker ready", extra={"slot": self.spec.name, "device": message.device_name})
         elif isinstance(message, ModelLoaded):
             self._loaded = message.model
+            self._bench.note_load(message.seconds)
             seconds("ModelLoad", message.seconds, Model=message.model)
             logger.info("model loaded", extra={"model": message.model, "seconds": message.seconds})
         else:

@@ -114,6 +114,11 @@ class Workbench:
         with about_job(found.held.job):
             self._about(found, message)
 
+    def note_load(self, load_s: float) -> None:
+        """The worker had to fetch and open its model for the job under way."""
+        if self.running is not None:
+            self.running.held.seconds_by_phase["load"] = load_s
+
     def check(self) -> None:
         """Stop what is to be stopped. Raises GiveUpWorker, WorkerDied."""
         self._check_encoders()

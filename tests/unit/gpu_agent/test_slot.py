@@ -24,6 +24,7 @@ from gpu_agent.worker.protocol import (
     FailureKind,
     FramesDone,
     JobFailed,
+    ModelLoaded,
     PhaseBegan,
     RunJob,
     SlotSpec,
@@ -337,6 +338,24 @@ def test_given_a_notice_while_a_job_is_being_cancelled_then_what_is_encoded_is_g
 
     assert bay.now(earlier).status is State.QUEUED
     assert bay.now(earlier).crashes == 0
+
+
+def test_given_a_model_that_is_loaded_for_a_job_then_its_seconds_are_the_jobs_and_paid(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    bay = Bay(tmp_path, usd_per_hour=3600.0)
+    job = bay.started()
+    bay.hear(ModelLoaded(model="wan-mini", seconds=30.0))
+    bay.hear(FramesDone(job_id=job.id, attempt=1, seconds_by_phase={"denoise": 9.0}, peak_gpu_gib=0.0))
+    bay.hear(encoded(job, tmp_path))
+
+    done = bay.now(job)
+    assert done.seconds_by_phase["load"] == 30.0
+    assert (done.cost_usd or 0.0) >= 39.1  # and the upload
+
+    later = bay.encoding()
+    bay.hear(encoded(later, tmp_path))
+    assert "load" not in bay.now(later).seconds_by_phase
 
 
 def test_given_a_worker_as_large_as_its_placement_plans_then_it_stays(bay: Bay, tmp_path: Path) -> None:
