@@ -23,7 +23,7 @@ from gpu_agent.inputs import InputFetcher
 from gpu_agent.interruption import InterruptionWatcher
 from gpu_agent.lifecycle import complete_termination
 from gpu_agent.logs import logger
-from gpu_agent.loops import PASSING_ERRORS, Loop
+from gpu_agent.loops import PASSING_ERRORS, Loop, hear_of_deaths
 from gpu_agent.offering import LOOK_S, Offering
 from gpu_agent.offers import Gpu, divide, estimate_slot, gpus_of, slot_name
 from gpu_agent.orders import ORDERS_LAST_S, FleetOrders
@@ -103,6 +103,7 @@ class Agent:
         # Whatever lies here is a dead agent's: its jobs go on from S3.
         shutil.rmtree(self._settings.scratch_dir, ignore_errors=True)
         self._settings.scratch_dir.mkdir(parents=True)
+        hear_of_deaths(self._on_death)
         loops = self._loops()
         for loop in loops:
             loop.start()
@@ -138,9 +139,11 @@ class Agent:
         return loops
 
     def _look_again(self) -> None:
-        if self._offering.look():
-            logger.info("offers anew", extra={"models": sorted(self._offering.models)})
-            self.report_abilities()
+        self._offering.look_and_tell(self._offer_anew)
+
+    def _offer_anew(self) -> None:
+        logger.info("offers anew", extra={"models": sorted(self._offering.models)})
+        self.report_abilities()
 
     def report_abilities(self) -> None:
         """Say what machines of this kind can run; stays known when none is there."""

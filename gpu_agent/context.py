@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gpu_agent.checkpoints import CheckpointStore
 from gpu_agent.ending import Ending
 from gpu_agent.held import Hands
-from gpu_agent.imds import Notice
+from gpu_agent.imds import Notice, NoticeKind
 from gpu_agent.inputs import InputFetcher
 from gpu_agent.outcomes import Outcomes
 from gpu_agent.settings import AgentSettings
@@ -19,40 +19,49 @@ from models.estimate import Slot
 
 
 class NoticeBoard:
-    """The notice that the machine is to go, for everyone to see, and the time that is left."""
+    """The notices that the machine is to go, for everyone to see, and the time that is left: the earliest counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._deadline_s: float | None = None
-        self._reason = ""
+        self._deadlines_s: dict[NoticeKind, float] = {}
+        self._withdrawn_s: dict[NoticeKind, float] = {}
 
     def post(self, notice: Notice, *, in_s: float) -> None:
-        """An earlier deadline replaces a later one."""
+        """Of the same kind, an earlier deadline replaces a later one."""
         with self._lock:
             deadline_s = time.monotonic() + in_s
-            if self._deadline_s is None or deadline_s < self._deadline_s:
-                self._deadline_s = deadline_s
-                self._reason = notice.kind
+            self._deadlines_s[notice.kind] = min(deadline_s, self._deadlines_s.get(notice.kind, deadline_s))
+            self._withdrawn_s.pop(notice.kind, None)
 
-    def withdraw(self) -> None:
-        """The machine stays after all."""
+    def withdraw(self, kind: NoticeKind) -> bool:
+        """As far as this kind of notice goes, the machine stays after all. Whether there was one."""
         with self._lock:
-            self._deadline_s, self._reason = None, ""
+            if self._deadlines_s.pop(kind, None) is None:
+                return False
+            self._withdrawn_s[kind] = time.monotonic()
+            return True
+
+    def withdrawn_for_s(self, kind: NoticeKind) -> float | None:
+        """Seconds since a notice of this kind was withdrawn; None where none was, or one was posted again."""
+        with self._lock:
+            at_s = self._withdrawn_s.get(kind)
+        return None if at_s is None else time.monotonic() - at_s
 
     @property
     def posted(self) -> bool:
         with self._lock:
-            return self._deadline_s is not None
+            return bool(self._deadlines_s)
 
     @property
     def reason(self) -> str:
+        """The kind of the notice that leaves the least time, empty without one."""
         with self._lock:
-            return self._reason
+            return min(self._deadlines_s, key=self._deadlines_s.__getitem__, default="")
 
     def remaining_s(self) -> float:
         """Seconds until the machine goes; infinite without a notice."""
         with self._lock:
-            return float("inf") if self._deadline_s is None else self._deadline_s - time.monotonic()
+            return min(self._deadlines_s.values(), default=float("inf")) - time.monotonic()
 
 
 @dataclass(frozen=True, kw_only=True)

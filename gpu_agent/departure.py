@@ -1,6 +1,7 @@
 """Leaving: an idle instance, or one whose jobs have moved, ends itself through its Auto Scaling group, with the desired
 capacity decremented. One that can do nothing leaves also where that must not shrink."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
 
 LOOK_S = 0.1
+IDLE = "idle"  # this part's own reason for a cordon; those of notices are theirs to lift
 REFUSED = "ValidationError"  # not in the group, or the group is at its smallest size
 
 
@@ -35,7 +37,7 @@ class Departure:
         self._slots = slots
         self._autoscaling = autoscaling
         self._leave = leave
-        self._has_cordoned = False
+        self._not_before_s = 0.0
 
     def turn(self) -> float | None:
         """One look; for a Loop. Raises passing errors, with the cordon lifted again."""
@@ -46,36 +48,26 @@ class Departure:
             return None
         if any(slot.starting for slot in self._slots):
             self._context.hands.begin_idling()
-        if self._decide() is IdleAction.STAY:
-            self._lift_cordon()  # a slot that was still looking has found work
+        if time.monotonic() < self._not_before_s:
             return None
-        self._put_cordon()
+        if self._decide() is IdleAction.STAY:
+            self._context.hands.uncordon(IDLE)  # a slot that was still looking has found work
+            return None
+        self._context.hands.cordon(IDLE)
         if not self._context.hands.empty:
             return LOOK_S  # a slot still looks: the cordon stays, and nobody begins another look
-        return self._leave_or_stay()
+        self._leave_or_stay()
+        return None
 
-    def _leave_or_stay(self) -> float | None:
+    def _leave_or_stay(self) -> None:
         left = False
         try:
             left = self._terminate()
         finally:
             if not left:
-                self._lift_cordon()
+                self._context.hands.uncordon(IDLE)
         if left:
             self._leave()
-            return None
-        return self._context.settings.idle_limit_s
-
-    def _put_cordon(self) -> None:
-        """A cordon that another has put is not ours to lift."""
-        if not self._context.hands.cordoned:
-            self._context.hands.cordon()
-            self._has_cordoned = True
-
-    def _lift_cordon(self) -> None:
-        if self._has_cordoned:
-            self._context.hands.uncordon()
-            self._has_cordoned = False
 
     def _leave_once_moved(self) -> None:
         """The planner found this instance to spare: it goes when its hands are empty, or works on if it may not go."""
@@ -84,8 +76,9 @@ class Departure:
         if self._terminate():
             self._leave()
             return
-        self._context.board.withdraw()
-        self._context.hands.uncordon()
+        if self._context.board.withdraw(NoticeKind.MOVE):
+            self._context.hands.uncordon(NoticeKind.MOVE)
+        self._context.hands.uncordon(IDLE)  # put while a slot still looked, before the order came
 
     def _decide(self) -> IdleAction:
         hands = self._context.hands
@@ -100,6 +93,8 @@ class Departure:
     def _terminate(self) -> bool:
         # A group at its smallest size keeps its instances; one that can do nothing is of no use to it, and is replaced.
         if not (self._let_go(shrink=True) or (self._working_slots() == 0 and self._let_go(shrink=False))):
+            # Asked again after as long as it idled before, while the loop goes on to look for an order to move.
+            self._not_before_s = time.monotonic() + self._context.settings.idle_limit_s
             return False
         count("IdleShutdown")
         logger.info("nothing in hand: the instance ends itself")

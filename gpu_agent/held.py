@@ -107,13 +107,13 @@ class Hands:
         self._looking = 0
         self._reserved = 0
         self._held: dict[tuple[str, int], HeldJob] = {}
-        self._cordoned = False
+        self._cordons: set[str] = set()
         self._idle_since_s = time.monotonic()
 
     def begin_looking(self) -> bool:
         """A slot may look for work; False when cordoned. Ends with `end_looking`."""
         with self._lock:
-            if self._cordoned:
+            if self._cordons:
                 return False
             self._looking += 1
             return True
@@ -141,19 +141,20 @@ class Hands:
             self._held.pop(held.key, None)
             self._idle_since_s = time.monotonic()
 
-    def cordon(self) -> None:
-        """No new work from now on."""
+    def cordon(self, reason: str = "asked") -> None:
+        """No new work from now on, for as long as there is a reason not to take any."""
         with self._lock:
-            self._cordoned = True
+            self._cordons.add(reason)
 
-    def uncordon(self) -> None:
+    def uncordon(self, reason: str = "asked") -> None:
+        """The reason is gone; others stay."""
         with self._lock:
-            self._cordoned = False
+            self._cordons.discard(reason)
 
     @property
     def cordoned(self) -> bool:
         with self._lock:
-            return self._cordoned
+            return bool(self._cordons)
 
     @property
     def empty(self) -> bool:

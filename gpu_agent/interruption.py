@@ -25,16 +25,21 @@ class InterruptionWatcher:
 
     def obey(self) -> None:
         """One look at the planner's orders; for a Loop. Raises what the table raises."""
-        if self._orders.retires(self._context.instance_id):
-            self.act(Notice(kind=NoticeKind.MOVE))
+        if not self._orders.retires(self._context.instance_id):
+            return
+        withdrawn_for_s = self._context.board.withdrawn_for_s(NoticeKind.MOVE)
+        # Each move costs the jobs in hand their steps since the last checkpoint, and the group may well refuse again.
+        if withdrawn_for_s is not None and withdrawn_for_s >= self._context.settings.move_s:
+            self._seen.discard(NoticeKind.MOVE)
+        self.act(Notice(kind=NoticeKind.MOVE))
 
     def act(self, notice: Notice) -> None:
-        """The first notice of each kind counts."""
+        """The first notice of each kind counts; of orders to move, the first that stands."""
         if notice.kind in self._seen:
             return
         self._seen.add(notice.kind)
         count("InterruptionNotice", Kind=notice.kind)
-        self._context.hands.cordon()
+        self._context.hands.cordon(notice.kind)
         if notice.kind is NoticeKind.REBALANCE:
             logger.warning("rebalance recommended: no new work")
             return

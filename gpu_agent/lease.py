@@ -18,7 +18,8 @@ class Lease:
     """Renews an attempt's lease in a thread of its own until released.
 
     When another attempt has taken the job, or the lease could not be renewed before it ran out, `held.lost` is set: an
-    agent that cannot reach the table must take it that its job is another's by now.
+    agent that cannot reach the table must take it that its job is another's by now. A defect ends the thread, and with
+    it the agent (`loops.hear_of_deaths`): a job whose lease nobody renews must not run on in silence.
     """
 
     def __init__(

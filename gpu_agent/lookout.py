@@ -5,14 +5,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from gpu_agent.choice import SlotView
 from gpu_agent.context import Context
 from gpu_agent.inputs import InputMissing, Inputs
 from gpu_agent.logs import about_job, logger
 from gpu_agent.loops import PASSING_ERRORS
+from gpu_agent.retrying import may_pass
 from gpu_agent.source import Reservation
 from gpu_agent.timing import Stopwatch
-from gpu_agent.worker.failures import describe
+from gpu_agent.worker.failures import describe, is_disk_error
 from models.interface import GenerationRequest
 
 POLL_PAUSE_S = 0.05
@@ -22,7 +25,7 @@ STALE_SHARE_OF_LEASE = 0.5
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """A reserved job with its inputs on the disk, or with the reason why it cannot have them: a file is `missing`, or
-    making them ready went wrong in a way that nobody foresaw (`defect`)."""
+    making them ready went wrong in a way that no other try would mend (`defect`, which its owner reads)."""
 
     reservation: Reservation
     inputs: Inputs | None
@@ -101,9 +104,13 @@ class Lookout:
                 logger.info("reserved", extra={"model": job.model, "resume_step": inputs.resume_step})
             except InputMissing as error:
                 missing = str(error)
-            except PASSING_ERRORS:
-                self._context.source.settle_quietly(reservation.message)
-                raise
+            except PASSING_ERRORS as error:
+                if _is_not_the_jobs(error):
+                    self._context.source.settle_quietly(reservation.message)
+                    raise
+                # Fetched again and again, it would keep its owner's later jobs waiting behind it.
+                logger.exception("inputs refused")
+                defect = _told(error)
             except Exception as error:  # noqa: BLE001 - what one user sent must not end this agent, and then the next
                 logger.exception("inputs not made ready")
                 defect = describe(error)
@@ -115,3 +122,17 @@ class Lookout:
         limit_s = self._context.settings.lease_s * STALE_SHARE_OF_LEASE
         if prepared is not None and (prepared.age.seconds() > limit_s or self._context.hands.cordoned):
             self.drop()
+
+
+def _is_not_the_jobs(error: Exception) -> bool:
+    """Whether time or another machine may do better. The system's errors have a number: a full disk, too many open
+    files; one of a picture that nobody can read has none."""
+    return may_pass(error) or is_disk_error(error) or (isinstance(error, OSError) and error.errno is not None)
+
+
+def _told(error: Exception) -> str:
+    """For the job's owner: AWS's own words name accounts, roles and keys, others folders; the log alone has those."""
+    name = type(error).__name__
+    if isinstance(error, ClientError):
+        return f"{name}: {error.operation_name} was refused with {error.response['Error']['Code']}"
+    return f"{name}: an input cannot be read"

@@ -15,6 +15,20 @@ MAX_BACKOFF_S = 30.0
 JOIN_S = 10.0
 
 
+def hear_of_deaths(on_death: Callable[[str], None]) -> None:
+    """Whatever ends a thread of this process that should not (a lease's, which is no Loop) is told to `on_death`, with
+    the thread's name, as the death of a Loop is."""
+
+    def tell(death: threading.ExceptHookArgs) -> None:
+        if issubclass(death.exc_type, SystemExit):
+            return
+        name = death.thread.name if death.thread is not None else "a thread"
+        logger.critical("thread died", extra={"thread_name": name}, exc_info=death.exc_value)
+        on_death(name)
+
+    threading.excepthook = tell
+
+
 class Loop:
     """Call `turn` every `interval_s` seconds in a thread of its own until stopped.
 

@@ -20,6 +20,7 @@ class Offering:
         self._weights_dir = weights_dir
         self._list_bucket = in_bucket
         self._in_bucket: Collection[str] = ()
+        self._is_untold = False
         self.abilities: tuple[Ability, ...] = ()
         self.look()
 
@@ -36,3 +37,10 @@ class Offering:
             logger.warning("weights in the bucket not listed", extra={"error": str(error)})
         before, self.abilities = self.abilities, abilities(self._gpus, self._weights_dir, in_bucket=self._in_bucket)
         return self.abilities != before
+
+    def look_and_tell(self, tell: Callable[[], None]) -> None:
+        """Look anew, and `tell` of a change. Where that raises, the next look tells of it, whatever it finds."""
+        self._is_untold |= self.look()
+        if self._is_untold:
+            tell()
+            self._is_untold = False

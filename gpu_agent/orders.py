@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
+from gpu_agent.logs import logger
 from jobs.fleet_plan import PlanRecord, PlanStore
 
 ORDERS_LAST_S = 10.0
@@ -40,6 +43,14 @@ class FleetOrders:
 
     def _latest(self) -> PlanRecord | None:
         if self._clock_s() - self._read_s >= ORDERS_LAST_S:
-            self._plan = self._plans.get()
+            self._plan = self._read()
             self._read_s = self._clock_s()
         return self._plan
+
+    def _read(self) -> PlanRecord | None:
+        """The record; as it was read last, where a planner of another release has written what this one cannot read."""
+        try:
+            return self._plans.get()
+        except ValidationError as error:
+            logger.warning("the planner's record cannot be read", extra={"error": str(error)})
+            return self._plan

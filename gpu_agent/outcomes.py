@@ -235,10 +235,12 @@ class Outcomes:
             job = self._written(held, lease, write) if write else None
             lease.release()
             self._tidy(partial(self._settle, held, job))
-            if job is not None and is_terminal(job.status):
+            if job is None:
+                self._tidy(partial(self._forget_loras, held))
+            elif is_terminal(job.status):
                 logger.info("job ended", extra={"status": job.status, "seconds_by_phase": held.seconds_by_phase})
                 self._tidy(partial(self._checkpoints.discard_all, held.id))
-            elif job is not None:
+            else:
                 why = {"outcome": job.attempts[-1].outcome, "reason": job.attempts[-1].reason}
                 logger.warning("job queued again", extra=why | {"checkpoint_step": job.checkpoint_step})
         except FenceLost:

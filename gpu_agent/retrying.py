@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import httpx
-from boto3.exceptions import Boto3Error
+from boto3.exceptions import Boto3Error, RetriesExceededError
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from gpu_agent.logs import logger
@@ -55,6 +55,8 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         return status >= SERVER_ERROR or error.response["Error"]["Code"] in PASSING_CODES
+    if isinstance(error, RetriesExceededError):
+        return True  # a download whose connection broke time and again
     if isinstance(error, Boto3Error):  # a transfer's error wraps what happened
         cause = error.__cause__ or error.__context__
         return cause is None or may_pass(cause)

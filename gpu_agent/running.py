@@ -56,14 +56,19 @@ class Running:
 
     def under_way(self, *, upload_bytes_per_s: float, finish_s: float | None = None) -> WorkUnderWay:
         """For the decision on a notice. `finish_s` is what decoding and encoding took for the last such job."""
-        size_bytes = UNKNOWN_CHECKPOINT_BYTES
-        if self.saved is not None and self.saved.path.exists():
-            size_bytes = float(self.saved.path.stat().st_size)
         return WorkUnderWay(
             phase=self.phase,
             step_s=self.step_s,
             since_step_s=time.monotonic() - self.step_began_s,
             save_s=self.saved.save_s + self.saved.cost_s if self.saved else SAVE_S,
-            upload_s=size_bytes / upload_bytes_per_s,
+            upload_s=self._checkpoint_bytes() / upload_bytes_per_s,
             finish_s=finish_s,
         )
+
+    def _checkpoint_bytes(self) -> float:
+        if self.saved is None:
+            return UNKNOWN_CHECKPOINT_BYTES
+        try:
+            return float(self.saved.path.stat().st_size)
+        except FileNotFoundError:  # its upload, which is another thread's, takes it away at any moment
+            return UNKNOWN_CHECKPOINT_BYTES

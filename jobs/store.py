@@ -4,9 +4,12 @@ One DynamoDB table (`pk`, `sk`), indexes `by_owner` (gsi1pk, gsi1sk) and `by_sta
 images, TTL on `expires_at`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pydantic import ValidationError
 
 from jobs import aws, clock, items, s3_keys, transitions
 from jobs.errors import FenceLost, JobNotFound, WriteContention
@@ -23,6 +26,7 @@ MAX_RACES = 10
 PAGE = 100
 STATE_PAGE = 1_000  # about the megabyte at which DynamoDB ends a page anyway
 Order = Literal["asc", "desc"]
+_log = logging.getLogger(__name__)
 
 
 class Page(NamedTuple):
@@ -119,13 +123,16 @@ class JobStore:
 
     def _owned(self, owner: str, *, after: str | None, order: Order, page: int) -> Iterator[Job]:
         start = {**items.job_key(after), **items.owner_key(owner, after)} if after else None
-        return self._query("by_owner", "gsi1pk", f"OWNER#{owner}", start=start, forward=order == "asc", page=page)
+        found = self._query("by_owner", "gsi1pk", f"OWNER#{owner}", start=start, forward=order == "asc", page=page)
+        return map(items.job_from_item, found)
 
     def in_state(self, status: State, *, limit: int | None = None) -> Iterator[Job]:
-        """Jobs of a state, oldest first (by the index: an instant behind the table); all, or the first `limit`."""
+        """Jobs of a state, oldest first (by the index: an instant behind the table); all, or the first `limit`.
+
+        Those that another release has written so that this one cannot read them are not among them."""
         page = STATE_PAGE if limit is None else min(limit, STATE_PAGE)
         found = self._query("by_state", "gsi2pk", f"STATE#{status}", start=None, forward=True, page=page)
-        return islice(found, limit)
+        return islice(_readable(found), limit)
 
     def queued_of(self, model: str, *, before: str | None = None) -> int:
         """How many jobs of a model are queued; only those older than the job `before`, if it is given."""
@@ -144,7 +151,7 @@ class JobStore:
 
     def _query(
         self, index: str, attribute: str, value: str, *, start: dict[str, str] | None, forward: bool, page: int
-    ) -> Iterator[Job]:
+    ) -> Iterator[items.Item]:
         request: dict[str, Any] = {
             "TableName": self.table,
             "IndexName": index,
@@ -157,7 +164,7 @@ class JobStore:
             request["ExclusiveStartKey"] = items.marshal(start)
         while True:
             answer = self.client.query(**request)
-            yield from (items.job_from_item(item) for item in answer["Items"])
+            yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -343,6 +350,19 @@ class JobStore:
             # The SDK repeats a write whose answer was lost: the repeat fails although the first one landed.
             return self._find(new.id) == new
         return True
+
+
+def _readable(found: Iterable[items.Item]) -> Iterator[Job]:
+    """The jobs that this release can read: one record of another must stop neither agents nor the planner."""
+    for item in found:
+        try:
+            job = items.job_from_item(item)
+        except ValidationError as error:
+            # Where it does not fit, but not what stands there: a prompt is its owner's own.
+            fields = {".".join(map(str, each["loc"][:2])) for each in error.errors(include_input=False)}
+            _log.warning("%s cannot be read by this release: %s", item["pk"]["S"], ", ".join(sorted(fields)))
+        else:
+            yield job
 
 
 def _mentions(job: Job, text: str) -> bool:

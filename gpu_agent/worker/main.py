@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 
 from gpu_agent.weights import worker_cache
@@ -82,6 +83,8 @@ class Worker:
             except (ModelError, OSError, RuntimeError) as error:
                 # The job itself will meet it again, and report it.
                 print(f"not prepared: {describe(error)}", flush=True)
+            except Exception:  # noqa: BLE001 - the same holds of a defect: those that come after it are made ready
+                traceback.print_exc()
 
     def _trained(self, job: RunJob, request: LoraTrainingRequest) -> RunJob | None:
         """The job that is left once its LoRA is there; None where it was stopped. No model is loaded beside it."""

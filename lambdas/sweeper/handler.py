@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs import clock
@@ -109,6 +110,8 @@ def _settle(charge: OpenCharge, now: float) -> bool:
         job = services.store().get(charge.job_id)
     except JobNotFound:
         return services.usage().settle_gone(charge)
+    except ValidationError:
+        return False  # another release has written it, and can read what it is to cost
     return is_terminal(job.status) and now - job.updated_at >= STREAM_GRACE_S and services.usage().settle(job)
 
 

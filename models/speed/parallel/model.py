@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.common.block_files import folder_for_resume
 from models.interface import Checkpoint, GenerationRequest, GenerationStopped, ModelError, Phase, Step, VideoModel
 from models.speed.parallel.crew import Crew, Line
 
@@ -71,7 +71,7 @@ class ParallelVideoModel:
         self._model.unload()
 
     def _led(self, frames: Iterator[Frame], request: GenerationRequest, resume: Checkpoint | None) -> Iterator[Frame]:
-        with tempfile.TemporaryDirectory(prefix="revalida-resume-") as folder:
+        with folder_for_resume() as folder:
             path = None
             if resume is not None:
                 path = Path(folder) / "checkpoint.safetensors"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from gpu_agent.offering import Offering
 from gpu_agent.offers import Gpu
 from models.weights.errors import WeightsUnavailable
@@ -34,3 +36,27 @@ def test_given_a_bucket_that_does_not_answer_then_what_was_known_stays_offered(t
 
     assert not offering.look()
     assert MODEL in offering.models
+
+
+def test_given_a_change_that_could_not_be_told_then_the_next_look_tells_of_it_once(tmp_path: Path) -> None:
+    """The look that finds it comes once; without its word no door takes requests for the model for an hour."""
+    there: set[str] = set()
+    offering = Offering(GPUS, tmp_path, lambda: frozenset(there))
+    told: list[bool] = []
+
+    def refuse() -> None:
+        raise ConnectionError("the table does not answer")
+
+    def tell() -> None:
+        told.append(MODEL in offering.models)
+
+    offering.look_and_tell(tell)
+    assert told == []
+    there.add(MODEL)
+    with pytest.raises(ConnectionError):
+        offering.look_and_tell(refuse)
+
+    offering.look_and_tell(tell)
+    offering.look_and_tell(tell)
+
+    assert told == [True]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
 from gpu_agent.orders import FleetOrders
@@ -84,6 +85,27 @@ def test_given_many_looks_then_one_read_in_ten_seconds() -> None:
         seen.spending_is_over()
 
     assert plans.reads == 2
+
+
+def test_given_a_record_of_another_release_then_the_last_one_that_was_understood_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = [0.0]
+    plans: Any = Plans(plan(month_usd=120.0))
+    seen = FleetOrders(plans, clock_s=lambda: at[0])
+    assert seen.spending_is_over()
+
+    def unknown() -> PlanRecord:
+        return PlanRecord.model_validate({**plan().model_dump(), "holds": ["a_reason_of_the_next_release"]})
+
+    with pytest.raises(ValidationError):
+        unknown()
+    monkeypatch.setattr(plans, "get", unknown)
+    at[0] = 10.0
+
+    assert seen.spending_is_over()
+    assert not seen.retires("i-1")
+    assert not FleetOrders(plans).spending_is_over(), "none has been understood: no orders"
 
 
 def waiting(job_id: str, **changes: Any) -> WaitingJob:

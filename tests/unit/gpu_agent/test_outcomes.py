@@ -15,11 +15,13 @@ from gpu_agent.held import Hands, HeldJob
 from gpu_agent.lease import Lease
 from gpu_agent.outcomes import Outcomes
 from gpu_agent.source import WorkSource
-from gpu_agent.worker.protocol import VideoEncoded
+from gpu_agent.worker.protocol import LoraTrained, VideoEncoded
 from jobs.job import Job
 from jobs.queue import JobQueues
 from jobs.states import State
 from jobs.store import JobStore
+from jobs.training import TrainingBody, TrainingPlan, settings_of
+from models import catalog
 from tests.unit.jobs.cloud import BUCKET, PREFIX, TABLE, Cloud, fake_cloud
 from tests.unit.jobs.made import queued
 
@@ -188,3 +190,59 @@ def test_given_an_attempt_that_was_lost_when_its_upload_fails_then_nothing_is_wr
 
     assert desk.job() == before
     assert desk.hands.empty
+
+
+class LostOnTheWay(FlakyS3):
+    """A heartbeat learns, while the video is uploaded, that the attempt is lost."""
+
+    held: HeldJob
+
+    def upload_file(self, *args: Any, **options: Any) -> None:
+        self.held.lost.set()
+        super().upload_file(*args, **options)
+
+
+def trained(desk: Desk) -> None:
+    """The attempt has learned a character."""
+    lora = desk.folder / "lora.safetensors"
+    lora.write_bytes(b"a face")
+    asked = settings_of(TrainingBody(), catalog.get("wan-mini"), trigger="ana", seed=1)
+    plan = TrainingPlan(
+        character_id="character_a", name="Ana", version=1, trigger="ana", lora="character_a.v1", references=(),
+        settings=asked,
+    )  # fmt: skip
+    desk.held.job = desk.held.job.model_copy(update={"training": plan})
+    desk.held.trained = LoraTrained(
+        job_id=desk.held.id, attempt=1, files={"high_noise": lora}, exports={"high_noise": lora}, seconds_by_phase={}
+    )
+
+
+@pytest.mark.parametrize("s3_kind", [FlakyS3, LostOnTheWay], ids=["the-last-write", "a-heartbeat"])
+def test_given_a_character_that_is_deleted_while_its_lora_is_uploaded_then_none_is_left_whoever_notices(
+    cloud: Cloud, tmp_path: Path, s3_kind: type[FlakyS3]
+) -> None:
+    s3 = s3_kind()
+    desk = Desk(tmp_path, s3)
+    trained(desk)
+    if isinstance(s3, LostOnTheWay):
+        s3.held = desk.held
+    encoded = desk.encoded()
+    desk.store.delete(desk.held.id, owner=desk.held.job.owner)
+
+    desk.outcomes.completed(desk.held, desk.lease, encoded)
+
+    assert cloud.object_keys("loras/") == []
+    assert desk.hands.empty
+
+
+def test_given_a_lora_of_an_attempt_that_lost_its_lease_alone_then_it_stays_for_the_next_attempt(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    s3 = LostOnTheWay()
+    desk = Desk(tmp_path, s3)
+    trained(desk)
+    s3.held = desk.held
+
+    desk.outcomes.completed(desk.held, desk.lease, desk.encoded())
+
+    assert len(cloud.object_keys("loras/")) == 2

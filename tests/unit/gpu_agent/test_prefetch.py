@@ -41,6 +41,8 @@ class LoadedModel:
     def prefetch(self, coming: GenerationRequest) -> None:
         if coming.prompt == "bad":
             raise WeightsError(Path("encoder"), "missing")
+        if coming.prompt == "astonishing":
+            raise LookupError("no pipeline")
         self.prompts.append(coming.prompt)
         self.told.set()
 
@@ -58,7 +60,8 @@ def test_given_word_of_coming_jobs_then_the_worker_prepares_those_of_its_model_a
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # what a worker sets for itself
-    coming = (request(model="mochi-1", prompt="of another model"), request(prompt="bad"), request(prompt="good"))
+    prompts = ("bad", "astonishing", "good")
+    coming = (request(model="mochi-1", prompt="of another model"), *(request(prompt=prompt) for prompt in prompts))
     channel = Words(*(PrepareJob(request=each) for each in coming))
     worker = Worker(channel, SlotSpec(name="cpu", gpus=(), weights_dir=tmp_path))
     model: Any = LoadedModel()

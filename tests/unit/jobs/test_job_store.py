@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from jobs import aws
+from jobs import aws, items
 from jobs.errors import FenceLost, JobNotFound, NotClaimable
 from jobs.job import Job, JobError
 from jobs.states import State
@@ -260,6 +261,24 @@ def test_given_older_jobs_of_the_model_then_they_are_counted_as_ahead(store: Job
     assert store.queued_of(job.model, before=job.id) == 2
     assert store.queued_of(job.model) == 4
     assert store.queued_of("another") == 0
+
+
+def test_given_a_job_of_another_release_when_a_states_jobs_are_read_then_the_others_come_and_the_log_names_it(
+    store: JobStore, cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is read alone, too, by those who need just that one: they are told."""
+    before, unknown, after = (given_queued(store) for _ in range(3))
+    item = items.job_to_item(unknown)
+    item["request"]["M"]["priority"] = {"S": "whenever the private thing is done"}
+    cloud.dynamodb.put_item(TableName=TABLE, Item=item)
+
+    assert [job.id for job in store.in_state(State.QUEUED)] == [before.id, after.id]
+    assert [job.id for job in store.in_state(State.QUEUED, limit=2)] == [before.id, after.id]
+
+    assert f"JOB#{unknown.id} cannot be read by this release: request.priority" in caplog.text
+    assert "private" not in caplog.text
+    with pytest.raises(ValidationError):
+        store.get(unknown.id)
 
 
 def test_given_a_filter_that_passes_over_many_then_they_are_not_read_two_by_two(store: JobStore) -> None:

@@ -20,10 +20,10 @@ from tests.unit.models.families.test_residency import PLACES, open_model
 CASE = cases.CASES["wan-t2v-two-experts"]
 BLOCKS = "revalida-blocks-*"
 KILLED = """
-import os, signal
+import os, signal, sys
 from pathlib import Path
-from models.common.block_files import folder_for_blocks
-folder = folder_for_blocks()
+from models.common import block_files
+folder = getattr(block_files, sys.argv[1])()
 (Path(folder.name) / "group.safetensors").write_bytes(bytes(8))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -38,17 +38,20 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def left_by_a_killed_worker(temporary: Path) -> None:
+def left_by_a_killed_worker(temporary: Path, kind: str) -> None:
     environment = os.environ | {"TMPDIR": str(temporary)}
-    assert subprocess.run([sys.executable, "-c", KILLED], env=environment, check=False).returncode < 0
-    assert list(temporary.glob(f"{BLOCKS}/*.safetensors"))
+    assert subprocess.run([sys.executable, "-c", KILLED, kind], env=environment, check=False).returncode < 0
+    assert list(temporary.glob("revalida-*/*.safetensors"))
 
 
-def test_given_the_folder_of_a_killed_worker_then_it_goes_and_those_of_living_ones_stay(temporary: Path) -> None:
-    left_by_a_killed_worker(temporary)
+@pytest.mark.parametrize("kind", ["folder_for_blocks", "folder_for_resume"])
+def test_given_the_folder_of_a_killed_worker_then_it_goes_and_those_of_living_ones_stay(
+    temporary: Path, kind: str
+) -> None:
+    left_by_a_killed_worker(temporary, kind)
     (temporary / "another-program").mkdir()
 
-    with block_files.folder_for_blocks() as own:
+    with getattr(block_files, kind)() as own:
         block_files.remove_stale()
 
         assert {path.name for path in temporary.iterdir()} == {Path(own).name, "another-program"}
