@@ -54,8 +54,9 @@ def grant_agent(fleet: Fleet, storage: Storage, queues: JobQueues) -> None:
 
 
 def _operate(fleet: Fleet) -> None:
-    """Sessions, metrics, what the instance costs; these services know no resources to narrow to, so the metrics'
-    namespace is fixed instead."""
+    """Sessions, logs, metrics, what the instance costs. But for the logs these services know no resources to narrow to,
+    so the metrics' namespace is fixed instead."""
+    fleet.logs.grant_write(fleet.role)
     _allow(
         fleet,
         [

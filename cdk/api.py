@@ -24,6 +24,40 @@ _ACCESS_LOG_FORMAT = {
 }
 
 
+# What a browser must ask leave for. Each by its name: an HTTP API takes no wildcard within one, and for a browser a `*`
+# does not stand for `authorization`. Beside ours, what the openai SDKs of Python and npm send of themselves.
+_REQUEST_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "openai-organization",
+    "openai-project",
+    "prefer",
+    "user-agent",
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            "arch",
+            "async",
+            "custom-poll-interval",
+            "helper-method",
+            "lang",
+            "os",
+            "package-version",
+            "poll-helper",
+            "raw-response",
+            "read-timeout",
+            "retry-count",
+            "runtime",
+            "runtime-version",
+            "timeout",
+        )
+    ),
+)
+# What a page may read of an answer: by these the SDKs wait, and repeat or do not.
+_ANSWER_HEADERS = ("allow", "apigw-requestid", "openai-poll-after-ms", "retry-after", "x-should-retry")
+
+
 class Api(Construct):
     def __init__(
         self,
@@ -42,7 +76,7 @@ class Api(Construct):
             api_name=f"{prefix}-api",
             create_default_stage=False,
             default_integration=integrations.HttpLambdaIntegration("Api", handler.function),
-            cors_preflight=_cors(settings.allowed_origins),
+            cors_preflight=cors(settings.allowed_origins),
         )
         acknowledge(
             self.http_api,
@@ -73,11 +107,13 @@ class Api(Construct):
         )
 
 
-def _cors(allowed_origins: tuple[str, ...]) -> apigateway.CorsPreflightOptions | None:
+def cors(allowed_origins: tuple[str, ...]) -> apigateway.CorsPreflightOptions | None:
+    """What pages of those origins may send and read; None where there is no origin."""
     if not allowed_origins:
         return None
     return apigateway.CorsPreflightOptions(
         allow_origins=list(allowed_origins),
         allow_methods=[apigateway.CorsHttpMethod.ANY],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
+        allow_headers=list(_REQUEST_HEADERS),
+        expose_headers=list(_ANSWER_HEADERS),
     )

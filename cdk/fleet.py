@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdk.functions import account_arn
 from cdk.group_calls import GroupCalls
+from cdk.log_groups import log_group
 from cdk.nag import acknowledge
 from cdk.network import Network
 from cdk.settings import FleetSettings
@@ -47,14 +48,17 @@ class Fleet(Construct):
         environment: Mapping[str, str],
         alerts: sns.ITopic,
         settings: FleetSettings,
+        log_retention_days: int,
         image_parameter: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.group_name = group_name
+        # Of the agents, and of their metrics, which are lines of it; an instance's own disk goes with the instance.
+        self.logs = log_group(self, "Logs", name=f"/ec2/{group_name}", retention_days=log_retention_days)
         self.on_demand_name = f"{group_name}-on-demand" if settings.on_demand.max_instances else ""
         self._image_parameter = image_parameter or settings.image_parameter
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        template = self._template(network, environment, settings)
+        template = self._template(network, {**environment, "REVALIDA_LOG_GROUP": f"/ec2/{group_name}"}, settings)
         self._groups(network, template, alerts, settings)
         GroupCalls(
             self,

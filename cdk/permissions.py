@@ -35,6 +35,8 @@ class Permissions:
         self._objects(function, ["s3:PutObject"], "uploads/*", "inputs/*", "characters/*")
         self._objects(function, ["s3:DeleteObject"], "videos/*", "checkpoints/*", "uploads/*", "inputs/*")
         self._objects(function, ["s3:DeleteObject"], "characters/*", "loras/character_*")
+        # What was delivered to the drop folder goes with its video, where it is still that video's.
+        self._objects(function, ["s3:GetObject", "s3:DeleteObject"], "outbox/*")
         self._list_bucket(function)
         self._describe_fleet(function)
 

@@ -127,6 +127,7 @@ class VideoStack(Stack):
             environment=self._agent_environment,
             alerts=self.alerts.topic,
             settings=settings.fleet,
+            log_retention_days=settings.functions.log_retention_days,
             image_parameter=parameter_name(settings.prefix) if settings.fleet.image.use else None,
         )
         if settings.fleet.image.build:

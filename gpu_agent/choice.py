@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, kw_only=True)
 class WaitingJob:
     """What the policy knows about one queued job. Times are seconds on the caller's clock; `work_s` is predicted, and
-    `load_s` beside it for a slot that has not got the model."""
+    `load_s` beside it for a slot that has not got the model. `begun`: it waits to go on, no deadline holds any more."""
 
     job_id: str
     model: str
@@ -25,6 +25,7 @@ class WaitingJob:
     queued_at_s: float
     priority: int = 0
     deadline_s: float | None = None
+    begun: bool = False
     work_s: float = 0.0
     load_s: float = 0.0
     on_demand_only: bool = False
@@ -106,8 +107,11 @@ def start_by_s(job: WaitingJob, policy: ChoicePolicy) -> float:
 
 
 def may_run(job: WaitingJob, slot: SlotView, policy: ChoicePolicy, *, now_s: float) -> bool:
-    """Whether the slot offers the job's model and is of a kind of capacity that the job may use now."""
+    """Whether the slot offers the job's model and is of a kind of capacity that the job may use now; not a job that was
+    to begin before now."""
     if job.model not in slot.models:
+        return False
+    if job.deadline_s is not None and now_s >= job.deadline_s and not job.begun:
         return False
     if slot.leaves_to_spot and not job.on_demand_only and not _ends_while_kept(job, slot):
         return False

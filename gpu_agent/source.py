@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from gpu_agent.choice import ChoicePolicy, SlotView, TenantUse, WaitingJob, choose
 from gpu_agent.logs import logger
@@ -36,6 +37,8 @@ RUNNING_LIMIT = 200
 MAX_RECEIVES_BEFORE_RENEWAL = 4  # well below the queue's redrive limit: that a job runs or waits is nobody's failure
 # The message of a job that has waited for longer is hidden by a dead agent, or lost: the job is taken without it.
 MESSAGE_GRACE_S = 20.0
+# For how long a job's message is left to agents of the release that can read the job; they take it without one, too.
+OTHER_RELEASE_S = 900
 
 
 # What SQS answers once a message has been received again, or deleted: it is another's to settle.
@@ -114,7 +117,11 @@ class WorkSource:
             self._queues.delete(message)
 
     def _settle(self, message: Message) -> None:
-        job = self._job_of(message)
+        try:
+            job = self._job_of(message)
+        except ValidationError as error:
+            self._leave_to_other_release(message, error)
+            return
         if job is None or is_terminal(job.status):
             self._queues.delete(message)
         elif _nears_dead_letters(message):
@@ -164,10 +171,10 @@ class WorkSource:
         others = sorted(slot.models)
         turn = next(self._turn)
         model = slot.loaded if slot.loaded and turn % 2 == 0 else others[turn // 2 % len(others)]
-        message = self._queues.receive(model, wait_s=self._poll_wait_s, visibility_s=int(self._lease_s))
-        if message is None:
+        received = self._receive_any(model, wait_s=self._poll_wait_s)
+        if received is None:
             return None
-        job = self._job_of(message)
+        message, job = received
         at = now()
         if job is None or is_terminal(job.status) or lease_alive(job, at):
             self.settle(message)
@@ -179,12 +186,25 @@ class WorkSource:
 
     def _receive(self, model: str, *, wait_s: int) -> Message | None:
         """A message of the model's queue whose job has not ended; those of ended jobs are deleted on the way."""
-        while (message := self._queues.receive(model, wait_s=wait_s, visibility_s=int(self._lease_s))) is not None:
-            job = self._job_of(message)
+        while (received := self._receive_any(model, wait_s=wait_s)) is not None:
+            message, job = received
             if job is not None and not is_terminal(job.status):
                 return message
             self._queues.delete(message)
         return None
+
+    def _receive_any(self, model: str, *, wait_s: int) -> tuple[Message, Job | None] | None:
+        """A message of the model's queue with the job that it names, if there is one, and this release can read it."""
+        while (message := self._queues.receive(model, wait_s=wait_s, visibility_s=int(self._lease_s))) is not None:
+            try:
+                return message, self._job_of(message)
+            except ValidationError as error:
+                self._leave_to_other_release(message, error)
+        return None
+
+    def _leave_to_other_release(self, message: Message, error: ValidationError) -> None:
+        logger.warning("a job of another release", extra={"job_id": message.job_id, "problems": error.error_count()})
+        self._queues.extend(message, OTHER_RELEASE_S)
 
     def _hide_until_lease_ends(self, message: Message, job: Job) -> None:
         """A second message of a job that runs: it comes back when the lease could have run out."""
@@ -199,6 +219,7 @@ class WorkSource:
             self._queues.extend(message, int(MESSAGE_GRACE_S))
 
     def _job_of(self, message: Message) -> Job | None:
+        """The job that a message names, None where it is gone. Raises ValidationError for one of another release."""
         if message.job_id is None:
             logger.warning("a message that is none of ours")
             return None
@@ -217,6 +238,7 @@ def waiting_job(job: Job) -> WaitingJob:
         queued_at_s=max(job.queued_at, job.lease_expires_at or 0.0),
         priority=PRIORITY_LEVELS[job.request.priority],
         deadline_s=job.request.deadline,
+        begun=job.has_begun,
         work_s=work_left_s(job),
         load_s=job.estimate.load_s if job.estimate else 0.0,
         on_demand_only=wants_on_demand(job),

@@ -24,7 +24,8 @@ _REMEMBERED = 200
 
 
 class Sample(NamedTuple):
-    """One finished job: seconds of encoding, denoising and decoding, as predicted uncalibrated and as measured."""
+    """One finished job: seconds of encoding, denoising and decoding, as measured, and as predicted without calibration
+    and without any benchmark (`models.estimate` weighs samples and benchmark against each other)."""
 
     job_id: str
     model: str
@@ -34,9 +35,11 @@ class Sample(NamedTuple):
 
 
 def sample_of(job: Job) -> Sample | None:
-    """None for a job that tells nothing: not completed, resumed (it did part of the work only), or of a model or a
-    slot that the arithmetic does not know."""
+    """None for a job that tells nothing: not completed, resumed (it did part of the work only), of a tier of its own,
+    or of a model or a slot that the arithmetic does not know."""
     if job.training is not None:  # its seconds are not those of a video
+        return None
+    if job.request.tier is not None:  # one tenant's choice of `fast` would lower everybody's quotes
         return None
     if job.status is not State.COMPLETED or not job.attempts or job.attempts[-1].resumed_from_step:
         return None
@@ -46,8 +49,7 @@ def sample_of(job: Job) -> Sample | None:
         predicted = estimate.estimate(catalog.get(job.model), work_of(job.request), Slot.parse(slot_name))
     except (UnknownModel, ValueError):
         return None
-    predicted_s = predicted.encode_s + predicted.denoise_s + predicted.decode_s
-    return Sample(job.id, job.model, slot_name, predicted_s, measured_s) if measured_s > 0 else None
+    return Sample(job.id, job.model, slot_name, predicted.modelled_s, measured_s) if measured_s > 0 else None
 
 
 class CalibrationStore:

@@ -10,6 +10,7 @@ from jobs.assets import delete_assets, delete_below
 from jobs.character import MIN_IMAGES, Candidate, Character, CharacterBody, Review, Version, default_trigger
 from jobs.character_material import Material, too_few
 from jobs.character_store import CharacterStore
+from jobs.drop.results import withdraw
 from jobs.errors import CharacterNotFound, IdempotencyConflict, JobNotFound, RequestError
 from jobs.ids import is_job_id, new_character_id
 from jobs.job import Job, Source
@@ -132,18 +133,44 @@ class Casting:
         return self._begin(character, *self._plan(character, asked), payer, _API)
 
     def renew(self, character_id: str, body: CharacterBody, *, owner: str, source: Source) -> Character:
-        """The next version of a character, from other pictures.
+        """The next version of a character, from other pictures; or the one under way, if it learns the very same.
+        Trainings of earlier versions end once there is one in their place: what is refused costs no work.
 
         Raises RequestError, LimitReached, CharacterNotFound."""
         character = self.store.get(character_id, owner=owner)
-        if character.newest is not None and not self._ended(character.newest):
-            self.submitter.store.cancel(character.newest.job_id, owner=owner)
+        _check_same(character, body)
         keep, references = self.material.of(character.id, body, owner)
-        asked = {"references": references, "training": body.training}
+        asked = {"name": body.name, "references": references, "training": body.training}
         character = character.model_copy(update=asked)
         sample, plan = self._plan(character, body.training)
-        keep()
-        return self._begin(character, sample, plan, None, source)
+        # Who died before the answer was told asks again, and must not begin a third training of the same.
+        if not self._is_under_way(character, plan):
+            keep()
+            character = self._begin(character, sample, plan, None, source)
+        self._end_earlier(character)
+        return character
+
+    def _is_under_way(self, character: Character, plan: TrainingPlan) -> bool:
+        """Whether the newest version is being trained by this very plan, its number aside."""
+        if character.newest is None:
+            return False
+        try:
+            job = self.submitter.store.get(character.newest.job_id)
+        except JobNotFound:
+            return False
+        same_number = plan.model_copy(update={"version": character.newest.number})
+        same_number = same_number.model_copy(update={"lora": lora_name(character.id, character.newest.number)})
+        return not is_terminal(job.status) and not job.cancel_requested and job.training == same_number
+
+    def _end_earlier(self, character: Character) -> None:
+        """Cancel what is still trained of all versions but the newest: a renewal may have died before it did so."""
+        for version in character.versions[:-1]:
+            if self._ended(version):
+                continue
+            try:
+                self.submitter.store.cancel(version.job_id, owner=character.owner)
+            except JobNotFound:  # deleted since it was looked at
+                continue
 
     def cancel(self, character_id: str, *, owner: str) -> Character:
         """Stop the training under way, and what is being generated for it. Raises RequestError where nothing is."""
@@ -170,6 +197,7 @@ class Casting:
             except JobNotFound:
                 continue
             delete_assets(self.bucket, job.id)
+            withdraw(job)
         delete_below(self.bucket, s3_keys.references_prefix(character.id))
         delete_below(self.bucket, s3_keys.character_prefix(character.id))
 
@@ -276,7 +304,7 @@ class Casting:
         def move(old: Character) -> Character:
             if any(each.number == version.number for each in old.versions):
                 return old
-            changes = {"references": character.references, "training": character.training}
+            changes = {"name": character.name, "references": character.references, "training": character.training}
             return self._with_version(old.model_copy(update=changes), version)
 
         return self.store.change(character.id, move, owner=character.owner)
@@ -311,3 +339,16 @@ class Casting:
             except JobNotFound:
                 continue
         return found
+
+
+def _check_same(character: Character, body: CharacterBody) -> None:
+    """Refuse what no later version can change: earlier ones stay in use, and each was trained for the model and the
+    trigger of the one record. What is left out stays as it is. Raises RequestError."""
+    given = {"model": None if body.model is None else spec_of(body.model).id, "trigger": body.trigger}
+    for field, kept in (("model", character.model), ("trigger", character.trigger)):
+        if given[field] not in (None, kept):
+            message = (
+                f"The {field} of a character cannot change: that of '{character.name}' is '{kept}'. "
+                f"For another {field}, make a new character: drop the pictures into a new folder."
+            )
+            raise RequestError(message, param=field, code=f"{field}_cannot_change")

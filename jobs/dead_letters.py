@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from jobs.errors import JobNotFound
 from jobs.job import Job
 from jobs.queue import JobQueues
-from jobs.states import State
 from jobs.store import JobStore
 
 if TYPE_CHECKING:
@@ -137,11 +136,6 @@ class DeadLetters:
             return self._store.get(job_id)
         except JobNotFound:
             return None
-
-
-def is_redrivable(letter: DeadLetter) -> bool:
-    """Whether `redrive` would take it: its job is there, and failed."""
-    return letter.job is not None and letter.job.status is State.FAILED
 
 
 def _body(message: "MessageTypeDef") -> _Body | None:

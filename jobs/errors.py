@@ -37,7 +37,8 @@ class WebhookNotFound(Exception):
 
 
 class NotClaimable(Exception):
-    """The job cannot be claimed now: it has ended, is to be cancelled, or another attempt has it, or had it since."""
+    """The job cannot be claimed now: it has ended, is to be cancelled, is past its deadline, or another attempt has
+    it, or had it since."""
 
     def __init__(self, job_id: str, state: State, *, lease_expires_at: float | None = None) -> None:
         super().__init__(f"{job_id} is {state}")

@@ -148,6 +148,16 @@ class Job(_Record):
         return self.request.model
 
     @property
+    def has_begun(self) -> bool:
+        """Whether an attempt was made since it was accepted; of a redriven job, which is made anew, since then."""
+        return self.attempt > (0 if self.redrive is None else self.redrive.after_attempt)
+
+    def is_too_late(self, now: float) -> bool:
+        """Whether its deadline, by which it was to begin, has passed without that. What has begun is finished, however
+        often it is interrupted."""
+        return self.request.deadline is not None and now >= self.request.deadline and not self.has_begun
+
+    @property
     def waiting_since(self) -> float:
         """From when on it is counted how long the job has waited for capacity; an interruption does not begin anew."""
         return self.created_at if self.redrive is None else self.redrive.at

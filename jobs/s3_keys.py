@@ -104,11 +104,6 @@ def is_training_file(key: str) -> bool:
     return key.startswith("videos/") and key.split("/")[3:4] == ["training"]
 
 
-def weights_prefix(model: str, revision: str) -> str:
-    """The weights of a model at a revision."""
-    return f"{WEIGHTS}{model}/{revision}/"
-
-
 def model_of_manifest(key: str) -> str | None:
     """The model whose weights are whole where this key is: `weights/<model>/<revision>/manifest.json`."""
     parts = key.removeprefix(WEIGHTS).split("/")

@@ -18,12 +18,9 @@ MOVES: dict[State, frozenset[State]] = {
     # in_progress -> in_progress: another attempt takes over an expired lease.
     State.IN_PROGRESS: frozenset({State.IN_PROGRESS, State.QUEUED, State.COMPLETED, State.FAILED, State.CANCELLED}),
     State.COMPLETED: frozenset(),
-    State.FAILED: frozenset(),
+    State.FAILED: frozenset(),  # the system moves it no more; an operator may (`jobs.transitions.redrive`)
     State.CANCELLED: frozenset(),
 }
-
-# Not a move of the system's own: an operator may try again a job that was given up for crashing its workers.
-OPERATOR_MOVES: dict[State, frozenset[State]] = {State.FAILED: frozenset({State.QUEUED})}
 
 
 def is_terminal(state: State) -> bool:

@@ -20,8 +20,8 @@ class Policy(NamedTuple):
 
 def expiry_error(job: Job, policy: Policy, *, now: float) -> JobError | None:
     """Why a queued job is to be given up, if it is."""
-    if job.request.deadline is not None and now >= job.request.deadline:
-        return JobError(code="deadline_exceeded", message="The deadline passed before the video could be made.")
+    if job.is_too_late(now):
+        return JobError(code="deadline_exceeded", message="The deadline passed before the video could be begun.")
     if now - job.waiting_since >= policy.max_wait_s:
         message = f"No capacity was found within {policy.max_wait_s / 3600:g} hours."
         return JobError(code="capacity_timeout", message=message)

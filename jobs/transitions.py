@@ -76,9 +76,11 @@ def claim(
     """A new attempt takes a queued job, or one whose lease has run out (its attempt is then `lost`).
 
     `seen` is the job as it was chosen and its inputs were fetched: nobody may have been at work on it since.
-    Raises NotClaimable if the job has ended, is to be cancelled, is another's, or has moved on since it was seen."""
+    Raises NotClaimable if the job has ended, is to be cancelled, is another's, has moved on since it was seen, or is
+    too late to begin: it may have been chosen in time, and its slot was not free by then."""
     moved_on = seen is not None and (job.attempt, job.checkpoint_step) != (seen.attempt, seen.checkpoint_step)
-    if is_terminal(job.status) or job.cancel_requested or lease_alive(job, now) or moved_on:
+    is_over = is_terminal(job.status) or job.cancel_requested or job.is_too_late(now)
+    if is_over or lease_alive(job, now) or moved_on:
         raise NotClaimable(job.id, job.status, lease_expires_at=job.lease_expires_at)
     number = job.attempt + 1
     attempt = Attempt(

@@ -122,6 +122,8 @@ Environment=REVALIDA_WEIGHTS_DIR=/var/lib/revalida/weights
 # Denoisers that stream from the disk keep their blocks in temporary files: 53 GiB a slot for two experts of 14B.
 Environment=TMPDIR=/var/lib/revalida/tmp
 ExecStart=/opt/revalida/venv/bin/python -m gpu_agent
+# Where the CloudWatch agent reads it: logs and metrics (lines of the embedded metric format) outlive the instance.
+StandardOutput=append:/var/log/revalida-agent.log
 Restart=on-failure
 RestartSec=10
 # Longer than a denoise step on the slowest supported card, so that a stop ends with a checkpoint.
@@ -136,6 +138,15 @@ ReadWritePaths=/var/lib/revalida
 [Install]
 WantedBy=multi-user.target
 UNIT
+  mkdir -p "${ROOT}/etc/logrotate.d"
+  cat > "${ROOT}/etc/logrotate.d/revalida-agent" <<'ROTATION'
+/var/log/revalida-agent.log {
+  daily
+  rotate 3
+  copytruncate
+  missingok
+}
+ROTATION
 }
 
 start_agent() {
@@ -146,21 +157,26 @@ start_agent() {
 }
 
 # GPU utilisation, memory, heat and power, once a minute, under the stack's own namespace: of each GPU, of each instance,
-# and of all of them together, which is what the dashboard shows.
-start_metrics() {
+# and of all of them together, which is what the dashboard shows. And the agent's log with the boot's, a stream each.
+start_telemetry() {
   local control="${ROOT}"/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl
   if [[ ! -x "${control}" ]]; then
-    log "no CloudWatch agent on this image: GPU metrics are off"
+    log "no CloudWatch agent on this image: GPU metrics and the agent's logs stay here"
     return
   fi
-  local config="${ROOT}/etc/revalida-metrics.json"
-  cat > "${config}" <<'METRICS'
+  local config="${ROOT}/etc/revalida-telemetry.json"
+  cat > "${config}" <<TELEMETRY
 {"agent": {"metrics_collection_interval": 60},
- "metrics": {"namespace": "Revalida/Gpu", "append_dimensions": {"InstanceId": "${aws:InstanceId}"},
+ "logs": {"logs_collected": {"files": {"collect_list": [
+  {"file_path": "/var/log/revalida-agent.log", "log_group_name": "${REVALIDA_LOG_GROUP:?}",
+   "log_stream_name": "{instance_id}"},
+  {"file_path": "/var/log/cloud-init-output.log", "log_group_name": "${REVALIDA_LOG_GROUP}",
+   "log_stream_name": "{instance_id}/boot"}]}}},
+ "metrics": {"namespace": "Revalida/Gpu", "append_dimensions": {"InstanceId": "\${aws:InstanceId}"},
  "aggregation_dimensions": [["InstanceId"], []],
  "metrics_collected": {"nvidia_gpu": {
   "measurement": ["utilization_gpu", "memory_used", "memory_total", "temperature_gpu", "power_draw"]}}}}
-METRICS
+TELEMETRY
   "${control}" -a fetch-config -m ec2 -s -c "file:${config}"
 }
 
@@ -173,7 +189,7 @@ main() {
   install_agent "${REVALIDA_AGENT_VERSION:?}" "${REVALIDA_MEDIA_BUCKET:?}"
   link_baked_weights
   write_unit
-  start_metrics
+  start_telemetry
   start_agent
   log "ready"
 }

@@ -83,8 +83,8 @@ class CharacterFolders:
         found: dict[str, list[_File]] = defaultdict(list)
         for page in aws.s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=PREFIX):
             for item in page.get("Contents", []):
-                folder, _, name = item["Key"].removeprefix(PREFIX).partition("/")
-                if folder and name:
+                folder = _folder(item["Key"])
+                if folder is not None:
                     modified_at = item["LastModified"].timestamp()
                     found[folder].append(_File(item["Key"], item["ETag"].strip('"'), item["Size"], modified_at))
         return found
@@ -166,8 +166,15 @@ class CharacterFolders:
 
 
 def is_characters(key: str) -> bool:
-    """Whether a dropped object belongs to a character's folder: no prompt file."""
-    return key.startswith(PREFIX)
+    """Whether a dropped object belongs to a character's folder: no prompt file. One beside the folders is a file like
+    any other of the inbox, and gets its receipt."""
+    return key.startswith(PREFIX) and _folder(key) is not None
+
+
+def _folder(key: str) -> str | None:
+    """The folder that a key below `inbox/characters/` is in, if it is in one."""
+    folder, _, name = key.removeprefix(PREFIX).partition("/")
+    return folder if folder and name else None
 
 
 def _receipt_key(folder: str) -> str:

@@ -1,4 +1,5 @@
-"""A dropped object to jobs and a receipt. The same object delivered twice makes one job a prompt, and one receipt."""
+"""A dropped object to jobs and a receipt. The same object delivered twice makes one job a prompt, and one receipt; so
+does the same file dropped twice."""
 
 import hashlib
 from collections import Counter
@@ -41,9 +42,14 @@ class Intake:
 
     def take(self, dropped: DroppedObject) -> Receipt | None:
         """Read the object, submit its entries, write the receipt. None if this drop, or a later version of the file,
-        was taken in before: events may come late and in any order."""
-        if self._is_done(dropped) or _is_outdated(dropped):
+        was taken in before: events may come late and in any order. The file as it was dropped before keeps its jobs,
+        and is tried again where it was rejected; the receipt is then that of the later version."""
+        if self._is_done(dropped):
             return None
+        standing = read_receipt(dropped.bucket, receipt_key(dropped))
+        if standing is not None and _is_outdated(dropped, standing):
+            return None
+        same = standing if standing is not None and dropped.etag and standing.source.etag == dropped.etag else None
         receipt = Receipt(
             source=ReceiptSource(
                 bucket=dropped.bucket,
@@ -52,7 +58,7 @@ class Intake:
                 etag=dropped.etag,
                 sequencer=dropped.sequencer,
             ),
-            entries=tuple(self._entries(dropped)),
+            entries=tuple(self._entries(dropped, same)),
         )
         aws.s3().put_object(
             Bucket=dropped.bucket,
@@ -63,7 +69,8 @@ class Intake:
         self._done(dropped)
         return receipt
 
-    def _entries(self, dropped: DroppedObject) -> list[Accepted | Rejected]:
+    def _entries(self, dropped: DroppedObject, same: Receipt | None) -> list[Accepted | Rejected]:
+        """What becomes of each entry; `same` is the receipt of a drop with the same content."""
         try:
             check_path(dropped.key)
             entries = parse_file(dropped.key, _read(dropped))
@@ -73,7 +80,11 @@ class Intake:
         receipt: list[Accepted | Rejected] = []
         for entry in entries:
             on_line[entry.line] += 1
-            receipt.append(self._submit(dropped, entry, on_line[entry.line]))
+            nth = on_line[entry.line]
+            made = None if same is None else same.job_at(entry.line, nth)
+            receipt.append(
+                self._submit(dropped, entry, nth) if made is None else Accepted(line=entry.line, job_id=made)
+            )
         return receipt
 
     def _submit(self, dropped: DroppedObject, entry: Entry, nth: int) -> Accepted | Rejected:
@@ -111,10 +122,9 @@ class Intake:
         aws.dynamodb().put_item(TableName=self.table, Item=items.marshal(item))
 
 
-def _is_outdated(dropped: DroppedObject) -> bool:
-    """Whether the receipt of a later version stands."""
-    receipt = read_receipt(dropped.bucket, receipt_key(dropped))
-    known = None if receipt is None else receipt.source.sequencer
+def _is_outdated(dropped: DroppedObject, standing: Receipt) -> bool:
+    """Whether the receipt that stands is that of a later version."""
+    known = standing.source.sequencer
     if known is None or dropped.sequencer is None:
         return False
     # Hexadecimal numbers whose shorter one is to be filled up at its right (S3's guide, "Event message structure").

@@ -1,9 +1,14 @@
 """What a drop gets back: videos, thumbnails and results beside the receipt."""
 
+from pathlib import PurePosixPath
+
 from jobs import aws, s3_keys
 from jobs.drop.receipt import Receipt, read_receipt
 from jobs.job import Job
 from jobs.view import video_view
+
+_CHARACTER_FILES = ("sample.mp4", "character.json")
+_JOB = "job-id"  # what is delivered says whose it is: a place below `outbox/` may have been another job's before
 
 
 def deliver(job: Job) -> list[str]:
@@ -26,16 +31,58 @@ def deliver(job: Job) -> list[str]:
             (job.outputs.thumbnail, s3_keys.outbox_result(source.key, source.line, source.nth, "jpg")),
         )
         for original, copy in copies:
-            # One call: S3 copies objects of up to 5 GB so, and no video here comes near.
-            aws.s3().copy_object(
-                CopySource={"Bucket": job.outputs.bucket, "Key": original}, Bucket=source.bucket, Key=copy
-            )
+            _copy(job, job.outputs.bucket, original, source.bucket, copy)
             written.append(copy)
     # Last: who sees the result finds the video there.
     result = s3_keys.outbox_result(source.key, source.line, source.nth, "json")
-    body = video_view(job).model_dump_json(indent=2).encode()
-    aws.s3().put_object(Bucket=source.bucket, Key=result, Body=body, ContentType="application/json")
+    _put(job, source.bucket, result)
     return [*written, result]
+
+
+def withdraw(job: Job) -> list[str]:
+    """Delete what was delivered of a job; what another one has put in its place stays. Returns the keys deleted."""
+    bucket, key, line = job.source.bucket, job.source.key, job.source.line
+    if bucket is None or key is None or (job.training is None and line is None):
+        return []
+    if job.training is not None:
+        places = [f"{s3_keys.outbox_base(key)}{name}" for name in _CHARACTER_FILES]
+    else:
+        assert line is not None
+        places = [s3_keys.outbox_result(key, line, job.source.nth, suffix) for suffix in ("mp4", "mov", "jpg", "json")]
+    own = [place for place in places if _job_of(bucket, place) == job.id]
+    for place in own:
+        aws.s3().delete_object(Bucket=bucket, Key=place)
+    return own
+
+
+def _job_of(bucket: str, key: str) -> str | None:
+    """The job that the object was delivered of, if there is one and it says so."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return aws.s3().head_object(Bucket=bucket, Key=key)["Metadata"].get(_JOB)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
+            raise
+        return None
+
+
+def _copy(job: Job, from_bucket: str, original: str, bucket: str, copy: str) -> None:
+    """One call: S3 copies objects of up to 5 GB so, and no video here comes near."""
+    aws.s3().copy_object(
+        CopySource={"Bucket": from_bucket, "Key": original},
+        Bucket=bucket,
+        Key=copy,
+        MetadataDirective="REPLACE",  # else it would be that of the original
+        Metadata={_JOB: job.id},
+        ContentType=s3_keys.CONTENT_TYPES[PurePosixPath(copy).suffix],
+    )
+
+
+def _put(job: Job, bucket: str, result: str) -> None:
+    """The result file: the job as the API shows it."""
+    body = video_view(job).model_dump_json(indent=2).encode()
+    aws.s3().put_object(Bucket=bucket, Key=result, Body=body, ContentType="application/json", Metadata={_JOB: job.id})
 
 
 def _is_superseded(job_id: str, receipt: Receipt | None, line: int, nth: int) -> bool:
@@ -50,15 +97,10 @@ def _deliver_character(job: Job) -> list[str]:
     source = job.source
     if source.bucket is None or source.key is None:
         return []
-    base = s3_keys.outbox_base(source.key)
+    copy, result = (f"{s3_keys.outbox_base(source.key)}{name}" for name in _CHARACTER_FILES)
     written: list[str] = []
     if job.outputs is not None:
-        copy = f"{base}sample.mp4"
-        aws.s3().copy_object(
-            CopySource={"Bucket": job.outputs.bucket, "Key": job.outputs.video}, Bucket=source.bucket, Key=copy
-        )
+        _copy(job, job.outputs.bucket, job.outputs.video, source.bucket, copy)
         written.append(copy)
-    result = f"{base}character.json"
-    body = video_view(job).model_dump_json(indent=2).encode()
-    aws.s3().put_object(Bucket=source.bucket, Key=result, Body=body, ContentType="application/json")
+    _put(job, source.bucket, result)
     return [*written, result]

@@ -15,6 +15,8 @@ from lambdas.api.http import NO_RETRY, ApiError, error_answer, limit_answer, req
 from lambdas.api.routing import add_routes, methods_of
 from lambdas.api.trail import keep
 
+CONTENTION_S = 1  # the other changes take milliseconds
+
 logger = Logger()
 app = APIGatewayHttpResolver()
 add_routes(app)
@@ -51,7 +53,9 @@ def _on_limit(error: LimitReached) -> Response[str]:
 
 def _on_contention(_error: WriteContention) -> Response[str]:
     message = "Too many changes of this video at once; try again."
-    headers = NO_RETRY if retry_would_adopt(app.current_event) else None
+    headers = {"retry-after": str(CONTENTION_S)}
+    if retry_would_adopt(app.current_event):
+        headers |= NO_RETRY
     return error_answer(429, message, code="busy", kind="rate_limit_error", headers=headers)
 
 

@@ -42,8 +42,10 @@ def test_given_too_many_changes_at_once_then_a_rate_limit_error(
         raise WriteContention(video.id)
 
     monkeypatch.setattr(services.store(), "cancel", contended)
-    with pytest.raises(openai.RateLimitError):
+    with pytest.raises(openai.RateLimitError) as busy:
         client.with_options(max_retries=0).post(f"/videos/{video.id}/cancel", cast_to=object)
+
+    assert (busy.value.code, busy.value.response.headers["retry-after"]) == ("busy", "1")
 
 
 def limited(studio: Studio, *scopes: Scope, **limits: Any) -> openai.OpenAI:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,20 +195,26 @@ def test_given_a_machine_when_the_unit_is_written_then_temporary_files_go_to_the
     assert (tmp_path / folder[1:]).is_dir()
 
 
-def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that_the_dashboard_shows(
-    tmp_path: Path, production: Synthesis
-) -> None:
-    """The agent's control program is stood in for by one that keeps what it was told."""
+@pytest.fixture
+def telemetry(tmp_path: Path) -> dict[str, Any]:
+    """What the CloudWatch agent is told. Its control program is stood in for by one that keeps that."""
     control = tmp_path / "opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl"
     control.parent.mkdir(parents=True)
     control.write_text(f'#!/bin/bash\necho "$@" > {tmp_path}/told\n')
     control.chmod(0o755)
     (tmp_path / "etc").mkdir()
 
-    assert bash(tmp_path, "start_metrics").returncode == 0
+    assert bash(tmp_path, "REVALIDA_LOG_GROUP=/ec2/here start_telemetry").returncode == 0
 
-    config = json.loads((tmp_path / "etc/revalida-metrics.json").read_text())["metrics"]
-    assert (tmp_path / "told").read_text().split()[-1] == f"file:{tmp_path}/etc/revalida-metrics.json"
+    told = (tmp_path / "told").read_text().split()[-1]
+    assert told == f"file:{tmp_path}/etc/revalida-telemetry.json"
+    return dict(json.loads((tmp_path / "etc/revalida-telemetry.json").read_text()))
+
+
+def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that_the_dashboard_shows(
+    telemetry: dict[str, Any], production: Synthesis
+) -> None:
+    config = telemetry["metrics"]
     assert [] in config["aggregation_dimensions"]
     assert config["append_dimensions"] == {"InstanceId": "${aws:InstanceId}"}
     written = {f"nvidia_smi_{name}" for name in config["metrics_collected"]["nvidia_gpu"]["measurement"]}
@@ -218,10 +225,36 @@ def test_given_a_cloudwatch_agent_when_started_then_it_gets_the_gpu_metrics_that
     assert config["namespace"] in json.dumps(board)
 
 
-def test_given_an_image_without_the_agent_when_started_then_the_boot_goes_on(tmp_path: Path) -> None:
-    started = bash(tmp_path, "start_metrics")
+def test_given_a_cloudwatch_agent_when_started_then_the_agents_log_goes_where_the_role_may_write(
+    telemetry: dict[str, Any], tmp_path: Path, production: Synthesis
+) -> None:
+    assert bash(tmp_path, "write_unit").returncode == 0
+    unit = (tmp_path / "etc/systemd/system/revalida-agent.service").read_text()
+    (file,) = re.findall(r"^StandardOutput=append:(.+)$", unit, re.MULTILINE)
+    assert file in (tmp_path / "etc/logrotate.d/revalida-agent").read_text()
 
-    assert (started.returncode, "GPU metrics are off" in started.stdout) == (0, True)
+    collected = telemetry["logs"]["logs_collected"]["files"]["collect_list"]
+    streams = {one["file_path"]: (one["log_group_name"], one["log_stream_name"]) for one in collected}
+    assert streams[file] == ("/ec2/here", "{instance_id}")
+    assert len(set(streams.values())) == len(streams)
+
+    (template,) = production.of_type("AWS::EC2::LaunchTemplate").values()
+    (name,) = set(re.findall(r"REVALIDA_LOG_GROUP='([^']+)'", json.dumps(template)))
+    groups = production.of_type("AWS::Logs::LogGroup")
+    (group,) = [key for key, one in groups.items() if one["LogGroupName"] == name]
+    statements = [
+        statement
+        for policy in production.of_type("AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if group in json.dumps(statement["Resource"])
+    ]
+    assert {"logs:CreateLogStream", "logs:PutLogEvents"} <= {each for one in statements for each in one["Action"]}
+
+
+def test_given_an_image_without_the_agent_when_started_then_the_boot_goes_on(tmp_path: Path) -> None:
+    started = bash(tmp_path, "start_telemetry")
+
+    assert (started.returncode, "logs stay here" in started.stdout) == (0, True)
 
 
 def test_given_settings_with_quotes_in_them_when_user_data_runs_then_bash_reads_them_back(tmp_path: Path) -> None:

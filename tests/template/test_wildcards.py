@@ -24,6 +24,7 @@ REASONS: dict[str, dict[str, str]] = {
         "media/loras/character_*": _OBJECTS,
         "media/characters/*": _OBJECTS,
         "media/checkpoints/*": _OBJECTS,
+        "media/outbox/*": _OBJECTS,
     },
     "DropFolderRole": {
         "*": _NO_RESOURCE,

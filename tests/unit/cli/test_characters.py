@@ -72,6 +72,21 @@ def test_given_a_file_store_that_is_away_when_created_then_one_line_and_code_7(
     assert (ended.code, ended.out, ended.err.count("\n")) == (7, "", 1)
 
 
+def test_given_more_characters_than_a_page_then_all_are_listed(
+    cli: Cli, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        cli("characters", "create", name, "--describe", "a grey wolf", "--model", "wan-mini", "--json").json["id"]
+        for name in ("Lobo", "Alfa", "Beta")
+    ]
+    monkeypatch.setattr("cli.characters.PAGE", 2)
+
+    listed = cli("characters", "list", "--json").json
+
+    assert [each["id"] for each in listed["data"]] == made[::-1]
+    assert (listed["first_id"], listed["last_id"], listed["has_more"]) == (made[-1], made[0], False)
+
+
 def test_given_words_when_created_then_the_pictures_are_reviewed_before_the_training(cli: Cli, studio: Studio) -> None:
     made = cli("characters", "create", "Lobo", "--describe", "a grey wolf", "--model", "wan-mini", "--json").json
     pictures = [each["id"] for each in cli("characters", "images", made["id"], "--json").json["data"]]

@@ -26,6 +26,7 @@ def test_given_a_folder_when_pulled_then_it_is_listed_and_the_licence_was_told(
 
     assert done.code == 0, done.err
     assert "Apache" in done.err
+    assert "within a minute, running ones too" in " ".join(done.out.split())
     (listed,) = cli("weights", "list", "--json").json["data"]
     assert listed["model"] == MODEL
     assert listed["revision"] in done.out

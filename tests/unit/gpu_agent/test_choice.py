@@ -9,7 +9,7 @@ from gpu_agent.source import waiting_job
 from jobs import transitions
 from jobs.job import Job
 from jobs.waiting import ON_DEMAND_PATIENCE_S
-from tests.unit.jobs.made import T0, queued
+from tests.unit.jobs.made import T0, queued, request
 
 POLICY = ChoicePolicy(affinity_bound_s=300, on_demand_patience_s=900, priority_ageing_s=3600)
 SLOT = SlotView(models=frozenset({"a", "b"}), loaded="a")
@@ -61,6 +61,19 @@ def test_given_a_slot_that_is_not_spot_then_what_only_it_may_run_goes_first_amon
     assert pick(marked, older, slot=on_demand) == "marked"
     assert pick(marked, older, urgent, slot=on_demand) == "urgent"
     assert pick(marked, older) == "older"
+
+
+def test_given_a_passed_deadline_then_no_slot_begins_the_job_but_goes_on_with_one_that_had_begun() -> None:
+    assert pick(job("late", deadline_s=10_000)) is None
+    assert pick(job("late", deadline_s=10_000), job("other")) == "other"
+    assert pick(job("due", deadline_s=10_001)) == "due"
+
+    begun = claimed(queued(request=request(deadline=int(T0) + 1)))
+    interrupted = transitions.interrupt(begun, 1, checkpoint_step=7, reason="spot", now=T0)
+    slot, at = SlotView(models=frozenset({"wan-mini"})), T0 + LEASE_S
+    for waits, chosen in ((begun, True), (interrupted, True), (queued(request=begun.request), False)):
+        waiting = waiting_job(waits)
+        assert choose([waiting], slot, NOBODY, POLICY, now_s=at) == (waiting if chosen else None)
 
 
 def test_given_a_job_that_outlived_its_lease_then_its_patience_counts_from_the_leases_end() -> None:

@@ -106,6 +106,37 @@ def test_given_a_job_that_on_demand_leaves_to_spot_then_its_message_is_no_dead_l
     assert [body["job_id"] for body in cloud.messages()] == [job.id]
 
 
+def test_given_a_job_of_another_release_then_its_message_stays_for_it_and_the_other_job_is_next(cloud: Cloud) -> None:
+    unknown, job = waiting(), waiting()
+    item = job_to_item(unknown)
+    item["request"]["M"]["priority"] = {"S": "in a word of the next release"}
+    cloud.dynamodb.put_item(TableName=TABLE, Item=item)
+    slot = SlotView(models=frozenset({"wan-mini"}))
+
+    reserved = work().reserve(slot)
+
+    assert reserved is not None
+    assert reserved.job.id == job.id
+    assert reserved.message is not None
+    assert reserved.message.job_id == job.id
+    JobStore(TABLE).cancel(job.id, owner=job.owner)
+    work().settle(reserved.message)
+    assert work().reserve(slot) is None
+    assert int(attributes(cloud, queue_name(PREFIX, "wan-mini"))["ApproximateNumberOfMessagesNotVisible"]) == 1
+
+
+def test_given_the_message_of_a_job_of_another_release_when_it_is_given_back_then_it_stays(cloud: Cloud) -> None:
+    unknown = waiting()
+    message = JobQueues(PREFIX).receive("wan-mini", wait_s=0)
+    item = job_to_item(unknown)
+    item["request"]["M"]["priority"] = {"S": "in a word of the next release"}
+    cloud.dynamodb.put_item(TableName=TABLE, Item=item)
+
+    work().settle(message)
+
+    assert int(attributes(cloud, queue_name(PREFIX, "wan-mini"))["ApproximateNumberOfMessagesNotVisible"]) == 1
+
+
 def test_given_a_waiting_job_whose_message_came_with_others_then_giving_it_back_makes_it_no_dead_letter(
     cloud: Cloud,
 ) -> None:

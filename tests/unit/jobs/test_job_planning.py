@@ -39,6 +39,31 @@ def test_given_a_deadline_or_a_day_in_the_queue_then_the_job_is_given_up_with_th
     assert (passed.code, waited.code) == ("deadline_exceeded", "capacity_timeout")
 
 
+def test_given_a_passed_deadline_when_the_job_had_begun_and_was_interrupted_then_it_goes_on() -> None:
+    job = queued(request=request(deadline=int(T0) + 600))
+    taken = transitions.claim(job, instance_id="i", slot="0", lease_s=60, now=T0 + 599)
+    interrupted = transitions.interrupt(taken, 1, checkpoint_step=7, reason="spot", now=T0 + 601)
+
+    assert expiry_error(interrupted, POLICY, now=T0 + 660) is None
+    assert transitions.claim(interrupted, instance_id="i", slot="0", lease_s=60, now=T0 + 660).attempt == 2
+    waited = expiry_error(interrupted, POLICY, now=T0 + POLICY.max_wait_s)
+    assert waited is not None
+    assert waited.code == "capacity_timeout"
+
+
+def test_given_a_passed_deadline_when_the_job_is_redriven_then_it_fails_unless_it_has_begun_anew() -> None:
+    died = JobError(code=transitions.WORKER_CRASHED, message="The worker crashed 3 times.")
+    due = request(deadline=int(T0) + 600)
+    again = transitions.redrive(queued(status=State.FAILED, error=died, attempt=3, request=due), now=T0 + 500)
+    taken = transitions.claim(again, instance_id="i", slot="0", lease_s=60, now=T0 + 599)
+    interrupted = transitions.interrupt(taken, 4, checkpoint_step=0, reason="spot", now=T0 + 601)
+
+    late = expiry_error(again, POLICY, now=T0 + 600)
+    assert late is not None
+    assert late.code == "deadline_exceeded"
+    assert expiry_error(interrupted, POLICY, now=T0 + 660) is None
+
+
 def test_given_a_dead_letter_of_long_ago_when_redriven_then_it_has_waited_since_then_only() -> None:
     """Else the next sweep would give it up, and its letter, with which it could be tried again, would be gone."""
     died = JobError(code=transitions.WORKER_CRASHED, message="The worker crashed 3 times.")

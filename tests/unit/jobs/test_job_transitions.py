@@ -7,7 +7,7 @@ from jobs.errors import FenceLost, NotClaimable
 from jobs.job import Job, JobError
 from jobs.states import MOVES, State, is_terminal
 from jobs.waiting import wants_on_demand
-from tests.unit.jobs.made import T0, outputs, queued
+from tests.unit.jobs.made import T0, outputs, queued, request
 
 
 def running(job: Job | None = None) -> Job:
@@ -149,6 +149,14 @@ def test_given_a_refused_checkpoint_then_the_attempt_shows_that_it_began_anew() 
     refused = beat(resumed, step=0, checkpoint_step=0)
     assert refused.attempts[1].resumed_from_step == 0
     assert beat(refused, step=2, checkpoint_step=2).attempts[1].resumed_from_step == 0
+
+
+def test_given_a_passed_deadline_when_the_job_was_chosen_before_it_then_it_is_not_begun_any_more() -> None:
+    job = queued(request=request(deadline=int(T0) + 60))
+
+    assert transitions.claim(job, instance_id="i", slot="0", lease_s=60, seen=job, now=T0 + 59).attempt == 1
+    with pytest.raises(NotClaimable):
+        transitions.claim(job, instance_id="i", slot="0", lease_s=60, seen=job, now=T0 + 60)
 
 
 def test_given_a_deadline_when_the_job_runs_already_then_it_is_left_to_finish() -> None:

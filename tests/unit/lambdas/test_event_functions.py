@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from jobs import aws, clock, items
-from jobs.job import Job, Source
+from jobs.errors import RequestError
+from jobs.job import Charge, Job, Source
+from jobs.open_charges import opening
 from jobs.store import JobStore
+from jobs.submit import Submitter
 from lambdas import services
 from lambdas.drop_folder.handler import handler as drop_folder
 from lambdas.outbox.handler import handler as outbox
@@ -17,6 +20,7 @@ from lambdas.sweeper.handler import handler as sweeper
 from lambdas.video_requested.handler import handler as video_requested
 from tests.unit.jobs.cloud import BUCKET, BUS, GROUP, TABLE, Cloud
 from tests.unit.jobs.made import outputs, queued, request
+from tests.unit.lambdas.conftest import Api
 
 
 def receipt(cloud: Cloud, key: str) -> list[tuple[int, str]]:
@@ -147,6 +151,27 @@ def test_given_ended_drops_then_their_results_lie_beside_the_receipt(cloud: Clou
     assert json.loads(cloud.read("outbox/x/a.json.9.json"))["status"] == "cancelled"
 
 
+def test_given_a_dropped_video_when_deleted_then_what_was_delivered_of_it_goes_and_nothing_of_another(
+    cloud: Cloud, context: Any, api: Api
+) -> None:
+    """Dropped again, changed, a file has its results in the older places; a failure leaves the older video there."""
+    older, beside = (given_dropped_and_ended(cloud, line=line) for line in (3, 9))
+    newer = given_dropped_and_ended(cloud, line=3, done=False)
+    for job in (older, beside, newer):
+        outbox({"detail": {"job": {"id": job.id}}}, context)
+    cloud.put("outbox/x/a.json.receipt.json", b"{}")
+    of_another = ["outbox/x/a.json.9.jpg", "outbox/x/a.json.9.json", "outbox/x/a.json.9.mp4"]
+    receipt_key = "outbox/x/a.json.receipt.json"
+
+    assert api("DELETE", f"/v1/videos/{older.id}").status == 200
+    assert cloud.object_keys("outbox/") == sorted(["outbox/x/a.json.3.json", *of_another, receipt_key])
+    assert json.loads(cloud.read("outbox/x/a.json.3.json"))["id"] == newer.id
+
+    assert api("DELETE", f"/v1/videos/{newer.id}").status == 200
+    assert cloud.object_keys("outbox/") == sorted([*of_another, receipt_key])
+    assert cloud.s3.head_object(Bucket=BUCKET, Key="outbox/x/a.json.9.mp4")["ContentType"] == "video/mp4"
+
+
 def drop(cloud: Cloud, context: Any, text: str) -> Job:
     """`inbox/cena.jsonl`, whose second line says `text`; returns that line's job."""
     drop_folder(cloud.put("inbox/cena.jsonl", f'{{"prompt": "a"}}\n{{"prompt": "{text}"}}\n'.encode()), context)
@@ -183,6 +208,71 @@ def test_given_a_file_dropped_again_when_the_older_event_comes_last_then_it_make
     assert drop_folder(older, context) == {"accepted": 0, "rejected": 0}
     assert cloud.read("outbox/a.txt.receipt.json") == receipt
     assert len(cloud.messages()) == 1
+
+
+@pytest.fixture
+def versioned(cloud: Cloud) -> Any:
+    """Drops a text as `inbox/farol.txt` into a bucket that keeps versions, like the stack's; returns the event."""
+    cloud.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    sequence = iter(range(10, 100))
+
+    def put(text: bytes, key: str = "inbox/farol.txt") -> dict[str, Any]:
+        answer = cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=text)
+        version, etag = answer["VersionId"], answer["ETag"].strip('"')
+        item = {"key": key, "size": len(text), "etag": etag, "version-id": version, "sequencer": f"00{next(sequence)}"}
+        return {"detail": {"bucket": {"name": BUCKET}, "object": item}}
+
+    return put
+
+
+def jobs_made(cloud: Cloud) -> list[str]:
+    return [message["job_id"] for message in cloud.messages()]
+
+
+def test_given_the_same_file_dropped_again_then_its_video_stays_and_a_changed_one_makes_another(
+    cloud: Cloud, context: Any, versioned: Any
+) -> None:
+    texts = (b"um farol", b"um farol", b"um barco", b"um barco", b"um farol", b"um farol")
+
+    events = [versioned(text) for text in texts]
+    made = [(drop_folder(event, context)["rejected"], len(jobs_made(cloud))) for event in events]
+
+    assert made == [(0, 1), (0, 0), (0, 1), (0, 0), (0, 1), (0, 0)]
+    source = json.loads(cloud.read("outbox/farol.txt.receipt.json"))["source"]
+    assert source["version_id"] == events[-1]["detail"]["object"]["version-id"]
+    assert [drop_folder(event, context) for event in events] == [{"accepted": 0, "rejected": 0}] * 6
+
+
+def test_given_a_file_changed_and_changed_back_when_the_change_is_told_last_then_it_makes_nothing(
+    cloud: Cloud, context: Any, versioned: Any
+) -> None:
+    """The file is again what it was: the video made of it is that of the file as it is."""
+    first, changed, back = (versioned(text) for text in (b"um farol", b"um barco", b"um farol"))
+
+    for event in (first, back, changed):
+        drop_folder(event, context)
+
+    assert len(jobs_made(cloud)) == 1
+
+
+def test_given_the_same_file_dropped_again_then_only_what_was_rejected_is_tried_again(
+    cloud: Cloud, context: Any, versioned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, key = b'{"prompt": "um farol"}\n{"prompt": "um barco"}\n', "inbox/a.jsonl"
+    submit, calls = Submitter.submit, iter(range(10))
+
+    def refuses_the_second(self: Submitter, *args: Any, **how: Any) -> Job:
+        if next(calls) == 1:
+            raise RequestError("No slot runs it yet.", code="model_not_available")
+        return submit(self, *args, **how)
+
+    monkeypatch.setattr(Submitter, "submit", refuses_the_second)
+    assert drop_folder(versioned(text, key), context) == {"accepted": 1, "rejected": 1}
+    assert drop_folder(versioned(text, key), context) == {"accepted": 2, "rejected": 0}
+
+    made = jobs_made(cloud)
+    entries = json.loads(cloud.read("outbox/a.jsonl.receipt.json"))["entries"]
+    assert (len(made), [entry["job_id"] for entry in entries]) == (2, made)
 
 
 def test_given_a_file_dropped_again_when_a_job_ends_before_its_receipt_is_written_then_its_result_is_delivered(
@@ -333,6 +423,21 @@ def test_given_a_lost_agent_then_the_sweeper_queues_its_job_again_and_sends_a_me
     assert (after.status, after.crashes, after.attempts[0].outcome) == ("queued", 0, "lost")
     assert [message["job_id"] for message in cloud.messages()] == [job.id]
     assert sweeper({}, context).items() >= {"reaped": 0, "expired": 0, "resent": 0, "settled": 0}.items()
+
+
+def test_given_an_open_account_of_another_releases_job_then_it_stays_open_and_the_sweeper_sees_to_the_rest(
+    cloud: Cloud, context: Any
+) -> None:
+    """Such a job is in no list of what waits or runs, and has not ended for that."""
+    job = queued(charge=Charge(key_id="key_a", month="2026-11", reserved_musd=5, bound=False))
+    assert services.store().create(job, conditions=[opening(TABLE, job)])
+    item = items.job_to_item(job)
+    item["request"]["M"]["priority"] = {"S": "in a word of the next release"}
+    cloud.dynamodb.put_item(TableName=TABLE, Item=item)
+
+    assert sweeper({}, context).items() >= {"settled": 0, "silent_ended": 0}.items()
+
+    assert [charge.job_id for charge in services.usage().open_charges()] == [job.id]
 
 
 def test_given_a_job_whose_message_never_went_then_it_is_sent_once(cloud: Cloud, context: Any) -> None:
