@@ -23,13 +23,14 @@ InMotion = Annotated[bool, typer.Option("--in-motion", help="Film each picture w
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the training to its end.")]
 SETTLED = frozenset(("ready", "failed", "review"))
 POLL_S = 3.0
+PAGE = 100  # the most that the API gives at once
 
 
 @app.command("list")
 @with_session
 def list_characters(session: Session) -> None:
     """The characters of your key, newest first."""
-    found = session.api.get("/videos/characters", limit=100).body
+    found = _all(session)
     table = Table(box=None, pad_edge=False)
     for name in ("id", "name", "status", "model", "trigger", "made (UTC)"):
         table.add_column(name, overflow="fold")
@@ -163,6 +164,16 @@ def download(
 def delete(session: Session, character_id: Id) -> None:
     """Forget a character with its pictures and all that was learned; videos made with it stay."""
     session.emit(session.api.delete(f"/videos/characters/{character_id}").body, f"{character_id} is deleted")
+
+
+def _all(session: Session) -> dict[str, Any]:
+    """Every page of the list, as one."""
+    page: dict[str, Any] = session.api.get("/videos/characters", limit=PAGE).body
+    found = page
+    while page["has_more"]:
+        page = session.api.get("/videos/characters", limit=PAGE, after=page["last_id"]).body
+        found = page | {"data": found["data"] + page["data"], "first_id": found["first_id"]}
+    return found
 
 
 def _training(steps: int | None, rank: int | None, in_motion: bool) -> dict[str, int | str]:

@@ -53,7 +53,7 @@ def pull(
     with _bucket(session) as bucket:
         manifest = pull_weights(spec, origin, bucket, on_file=lambda file: session.note(_line(file)), staging=staging)
     told = f"{spec.id}, revision {manifest.revision}: {len(manifest.files)} files, {manifest.bytes / GIB:.2f} GiB."
-    session.emit(manifest.model_dump(mode="json"), f"{told} Agents that start from now on offer it.")
+    session.emit(manifest.model_dump(mode="json"), f"{told} Agents offer it within a minute, running ones too.")
 
 
 @app.command("list")

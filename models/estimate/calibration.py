@@ -38,15 +38,18 @@ class Calibration(BaseModel):
         samples = (*self.log_ratios.get(key, ()), ratio)[-_WINDOW:]
         return self.model_copy(update={"log_ratios": self.log_ratios | {key: samples}})
 
-    def factor(self, model_id: str, slot_name: str) -> float:
-        """What to multiply predicted compute seconds by. 1 where nothing is known.
+    def factor(self, model_id: str, slot_name: str, *, benchmark: float = 1.0) -> float:
+        """What to multiply predicted compute seconds by, in the units of ``observe``. 1 where nothing is known.
 
-        A model never seen on a slot takes half (in logarithms) of what the slot's other models show: part of an
-        error is the hardware's figure, part the model's.
+        ``benchmark`` is the factor that a first-boot benchmark alone gives: jobs outvote it, and do not add to it.
+        A model never seen on a slot takes half (in logarithms) of what the slot's other models show beyond it: part of
+        an error is the hardware's figure, part the model's.
         """
         own = self.log_ratios.get(_key(model_id, slot_name), ())
         others = [median(samples) for key, samples in self.log_ratios.items() if _is_other(key, model_id, slot_name)]
-        prior = 0.5 * median(others) if others else 0.0
+        prior = math.log(benchmark)
+        if others:
+            prior += 0.5 * (median(others) - prior)
         weighted = len(own) * (median(own) if own else 0.0) + _PRIOR_SAMPLES * prior
         return math.exp(weighted / (len(own) + _PRIOR_SAMPLES))
 

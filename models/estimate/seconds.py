@@ -41,8 +41,13 @@ class Estimate(BaseModel):
     cost_usd: float | None = None
 
     @property
+    def modelled_s(self) -> float:
+        """The part that finished jobs correct: what follows from the slot's rate."""
+        return self.encode_s + self.denoise_s + self.decode_s
+
+    @property
     def compute_s(self) -> float:
-        return self.encode_s + self.denoise_s + self.decode_s + self.output_s
+        return self.modelled_s + self.output_s
 
     @property
     def total_s(self) -> float:
@@ -67,7 +72,7 @@ def estimate(
     """
     parts = flops(spec, work)
     working = slot if slot.is_cpu else slot.model_copy(update={"count": layout(spec, work, slot.count).gpus})
-    factor = 1.0 if calibration is None else calibration.factor(spec.id, slot.name)
+    factor = 1.0 if calibration is None else _factor(calibration, spec, work, slot)
     steps = work.num_inference_steps * max(1, len(work.shot_frames) if spec.multi_shot == "per-shot" else 1)
     denoise_s = factor * (_compute_s(parts.denoise_pf, working, "denoise") + steps * STEP_OVERHEAD_S.value)
     predicted = Estimate(
@@ -85,6 +90,19 @@ def estimate(
         return predicted
     cost_usd = (predicted.load_s + predicted.compute_s) * usd_per_hour / 3600.0
     return predicted.model_copy(update={"cost_usd": cost_usd})
+
+
+def _factor(calibration: Calibration, spec: ModelSpec, work: Work, slot: Slot) -> float:
+    """What to multiply the prediction by, at the slot's own rate.
+
+    Samples are relative to the rates of `SLOT_KINDS`, which no benchmark moves: the benchmark of a card that jobs have
+    shown to be slow says the same again, and must not count again.
+    """
+    unmeasured = slot.unmeasured
+    if unmeasured == slot:
+        return calibration.factor(spec.id, slot.name)
+    benchmark = estimate(spec, work, slot).modelled_s / estimate(spec, work, unmeasured).modelled_s
+    return calibration.factor(spec.id, slot.name, benchmark=benchmark) / benchmark
 
 
 def _compute_s(pflop: float, slot: Slot, part: Part) -> float:

@@ -177,6 +177,11 @@ class Slot(BaseModel):
         return self.model_copy(update={"kind": SlotKind.model_validate(dict(self.kind) | figures | sources)})
 
     @property
+    def unmeasured(self) -> Self:
+        """This slot with the figures of `SLOT_KINDS`, whatever a benchmark found."""
+        return self.model_copy(update={"kind": SLOT_KINDS.get(self.kind.name, self.kind)})
+
+    @property
     def name(self) -> str:
         return f"{self.kind.name}x{self.count}"
 

@@ -1,4 +1,4 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { $api, api, body, type Schemas, type State, type Video } from "@/api/client";
 import { asApiError } from "@/api/errors";
 
@@ -57,13 +57,22 @@ export const contentOf = async (videoId: string, variant: Variant): Promise<Sche
 
 export const useFleet = (everyMs: number) => $api.useQuery("get", "/v1/fleet", {}, { refetchInterval: everyMs });
 
+const everyCharacter = async (signal: AbortSignal) => {
+  const data: Schemas["CharacterView"][] = [];
+  let after: string | null | undefined;
+  do {
+    const query = { limit: 100, ...(after ? { after } : {}) };
+    const page = body(await api.GET("/v1/videos/characters", { params: { query }, signal }));
+    data.push(...page.data);
+    after = page.has_more ? page.last_id : null;
+  } while (after);
+  return { data };
+};
+
 export const useCharacters = () =>
-  $api.useQuery(
-    "get",
-    "/v1/videos/characters",
-    { params: { query: { limit: 100 } } },
-    {
-      refetchInterval: ({ state }) =>
-        state.data?.data.some(({ status }) => status !== "ready" && status !== "failed") ? 5_000 : false,
-    },
-  );
+  useQuery({
+    queryKey: ["get", "/v1/videos/characters"],
+    queryFn: ({ signal }) => everyCharacter(signal),
+    refetchInterval: ({ state }) =>
+      state.data?.data.some(({ status }) => status !== "ready" && status !== "failed") ? 5_000 : false,
+  });
