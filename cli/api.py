@@ -59,6 +59,16 @@ class Api:
     def get(self, path: str, **query: str | int | None) -> Reply:
         return self._send("GET", path, params={name: value for name, value in query.items() if value is not None})
 
+    def pages(self, path: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
+        """A list page by page, from its first on."""
+        after: str | None = None
+        while True:
+            page: dict[str, Any] = self.get(path, **query, after=after).body
+            yield page
+            after = page["last_id"]
+            if not page["has_more"] or after is None:
+                return
+
     def post(self, path: str, body: Any = None, *, idempotency_key: str | None = None) -> Reply:
         content = {} if body is None else {"json": body}
         return self._send("POST", path, idempotency_key=idempotency_key, **content)

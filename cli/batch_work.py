@@ -79,12 +79,9 @@ def follow(session: Session, rows: Sequence[Row], known: BatchState) -> None:
 
 def _videos_back_to(session: Session, oldest: str) -> Iterator[dict[str, Any]]:
     """The key's videos from the newest back to `oldest`: ids sort by time."""
-    after: str | None = None
-    while True:
-        page = session.api.get("/videos", limit=PAGE, after=after).body
+    for page in session.api.pages("/videos", limit=PAGE):
         yield from page["data"]
-        after = page["last_id"]
-        if not page["has_more"] or after is None or after <= oldest:
+        if page["last_id"] is None or page["last_id"] <= oldest:
             return
 
 

@@ -168,12 +168,9 @@ def delete(session: Session, character_id: Id) -> None:
 
 def _all(session: Session) -> dict[str, Any]:
     """Every page of the list, as one."""
-    page: dict[str, Any] = session.api.get("/videos/characters", limit=PAGE).body
-    found = page
-    while page["has_more"]:
-        page = session.api.get("/videos/characters", limit=PAGE, after=page["last_id"]).body
-        found = page | {"data": found["data"] + page["data"], "first_id": found["first_id"]}
-    return found
+    pages = list(session.api.pages("/videos/characters", limit=PAGE))
+    data = [each for page in pages for each in page["data"]]
+    return pages[-1] | {"data": data, "first_id": pages[0]["first_id"]}
 
 
 def _training(steps: int | None, rank: int | None, in_motion: bool) -> dict[str, int | str]:

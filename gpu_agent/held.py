@@ -141,12 +141,12 @@ class Hands:
             self._held.pop(held.key, None)
             self._idle_since_s = time.monotonic()
 
-    def cordon(self, reason: str = "asked") -> None:
+    def cordon(self, reason: str) -> None:
         """No new work from now on, for as long as there is a reason not to take any."""
         with self._lock:
             self._cordons.add(reason)
 
-    def uncordon(self, reason: str = "asked") -> None:
+    def uncordon(self, reason: str) -> None:
         """The reason is gone; others stay."""
         with self._lock:
             self._cordons.discard(reason)

@@ -134,8 +134,7 @@ class Workbench:
             self._act_on_notice(running)
         elif running.give_up_at_s is not None:
             # A Spot notice may come while a job is on its way elsewhere: then there is less time than was thought.
-            left_s = self._context.board.remaining_s() - self._context.settings.notice_margin_s
-            running.give_up_at_s = min(running.give_up_at_s, time.monotonic() + max(0.0, left_s))
+            running.give_up_at_s = min(running.give_up_at_s, self._latest_s())
 
     def abandon(self, reason: str) -> None:
         """The worker was ended on purpose: capacity is lost, nobody is to blame."""
@@ -318,11 +317,11 @@ class Workbench:
 
     def _act_on_notice(self, running: Running) -> None:
         running.noticed = True
+        if running.stop is not None:  # it ends anyway; what is encoded beside it must be given back in time
+            running.give_up_at_s = self._latest_s()
+            return
         remaining_s = self._context.board.remaining_s()
         margin_s = self._context.settings.notice_margin_s
-        if running.stop is not None:  # it ends anyway; what is encoded beside it must be given back in time
-            running.give_up_at_s = time.monotonic() + max(0.0, remaining_s - margin_s)
-            return
         work = running.under_way(
             upload_bytes_per_s=self._context.checkpoints.bytes_per_s,
             finish_s=self._finish_s.get(running.held.job.model),
@@ -336,6 +335,11 @@ class Workbench:
         running.give_up_at_s = time.monotonic() + give_up_s
         if action is NoticeAction.FINISH_STEP:
             self._stop(running, StopWhy.INTERRUPTED)
+
+    def _latest_s(self) -> float:
+        """Until when, in monotonic time, a notice leaves time to wait."""
+        left_s = self._context.board.remaining_s() - self._context.settings.notice_margin_s
+        return time.monotonic() + max(0.0, left_s)
 
     def _check_encoders(self) -> None:
         """An encoder's thread cannot be stopped: one that hangs ends the worker, as a step does that hangs, and its job

@@ -1,7 +1,6 @@
 """Removes what a job left in the media bucket."""
 
 from jobs import aws, s3_keys
-from jobs.drop.results import withdraw
 from jobs.job import Job
 
 
@@ -13,9 +12,7 @@ def delete_assets(bucket: str, job_id: str) -> int:
 
 
 def delete_inputs(bucket: str, job: Job) -> None:
-    """Delete what lies elsewhere for this job alone: the image or video that it was made from, and what the drop folder
-    got of it, which shows the prompt."""
-    withdraw(job)
+    """Delete the image or video that was kept for the job."""
     for key in s3_keys.own_inputs(job.request):
         aws.s3().delete_object(Bucket=bucket, Key=key)
 

@@ -43,15 +43,19 @@ def s3() -> "S3Client":
 
 def exists(bucket: str, key: str) -> bool:
     """Whether there is such an object."""
+    return metadata(bucket, key) is not None
+
+
+def metadata(bucket: str, key: str) -> dict[str, str] | None:
+    """What its writer has said of an object; None where there is no such object."""
     from botocore.exceptions import ClientError
 
     try:
-        s3().head_object(Bucket=bucket, Key=key)
+        return s3().head_object(Bucket=bucket, Key=key)["Metadata"]
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-            return False
+            return None
         raise
-    return True
 
 
 def events() -> "EventBridgeClient":

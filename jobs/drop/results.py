@@ -41,30 +41,23 @@ def deliver(job: Job) -> list[str]:
 
 def withdraw(job: Job) -> list[str]:
     """Delete what was delivered of a job; what another one has put in its place stays. Returns the keys deleted."""
-    bucket, key, line = job.source.bucket, job.source.key, job.source.line
-    if bucket is None or key is None or (job.training is None and line is None):
+    bucket = job.source.bucket
+    if bucket is None:
         return []
-    if job.training is not None:
-        places = [f"{s3_keys.outbox_base(key)}{name}" for name in _CHARACTER_FILES]
-    else:
-        assert line is not None
-        places = [s3_keys.outbox_result(key, line, job.source.nth, suffix) for suffix in ("mp4", "mov", "jpg", "json")]
-    own = [place for place in places if _job_of(bucket, place) == job.id]
+    own = [place for place in _places(job) if (aws.metadata(bucket, place) or {}).get(_JOB) == job.id]
     for place in own:
         aws.s3().delete_object(Bucket=bucket, Key=place)
     return own
 
 
-def _job_of(bucket: str, key: str) -> str | None:
-    """The job that the object was delivered of, if there is one and it says so."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return aws.s3().head_object(Bucket=bucket, Key=key)["Metadata"].get(_JOB)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
-            raise
-        return None
+def _places(job: Job) -> list[str]:
+    """Where a job's results may have been delivered to."""
+    key, line = job.source.key, job.source.line
+    if key is not None and job.training is not None:
+        return [f"{s3_keys.outbox_base(key)}{name}" for name in _CHARACTER_FILES]
+    if key is None or line is None:
+        return []
+    return [s3_keys.outbox_result(key, line, job.source.nth, suffix) for suffix in ("mp4", "mov", "jpg", "json")]
 
 
 def _copy(job: Job, from_bucket: str, original: str, bucket: str, copy: str) -> None:

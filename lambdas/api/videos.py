@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from jobs import aws, clock
 from jobs.assets import delete_assets, delete_inputs
+from jobs.drop.results import withdraw
 from jobs.errors import RequestError
 from jobs.eta import eta_seconds, poll_after_ms
 from jobs.job import Job, Source
@@ -116,6 +117,7 @@ def delete(event: HttpEvent, video_id: str) -> Response[str]:
         services.usage().settle(job.model_copy(update={"status": State.CANCELLED}))
     delete_assets(services.media_bucket(), job.id)
     delete_inputs(services.media_bucket(), job)
+    withdraw(job)
     return answer({"id": job.id, "deleted": True, "object": "video.deleted"})
 
 

@@ -53,7 +53,7 @@ def revision_of(folder: Path) -> str:
         if whole or path.suffix == ".json":
             digest.update(path.read_bytes())
         elif path.suffix == ".safetensors":
-            digest.update(_header_bytes(path))
+            digest.update(header_bytes(path))
     return digest.hexdigest()
 
 
@@ -66,7 +66,7 @@ def variant_of(folder: Path) -> str | None:
 
 def check_safetensors(path: Path) -> None:
     """Checks that `path` is a whole safetensors file: a readable header that accounts for the file's every byte."""
-    header = _header_bytes(path)
+    header = header_bytes(path)
     try:
         ends = [entry["data_offsets"][1] for name, entry in json.loads(header).items() if name != "__metadata__"]
         expected = 8 + len(header) + max(ends, default=0)
@@ -115,8 +115,9 @@ def _shards(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     return (folder / name for name in sorted(set(names)))
 
 
-def _header_bytes(path: Path) -> bytes:
-    """The JSON header of a safetensors file (its first 8 bytes are the header's length, little endian)."""
+def header_bytes(path: Path) -> bytes:
+    """The JSON header of a safetensors file (its first 8 bytes are the header's length, little endian). Raises
+    `WeightsError`."""
     with path.open("rb") as file:
         prefix = file.read(8)
         length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0

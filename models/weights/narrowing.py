@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from models.common.weights import header_bytes
+
 _BLOCK_BYTES = 2**26
 
 
@@ -43,21 +45,20 @@ def narrow(published: Path, into: Path, *, keeps: Collection[str]) -> bool:
 
     Raises OSError.
     """
-    with published.open("rb") as source:
-        (length,) = struct.unpack("<Q", source.read(8))
-        header = json.loads(source.read(length))
-        metadata = header.pop("__metadata__", None)
-        tensors = [_tensor(name, entry, keeps) for name, entry in header.items()]
-        if not any(tensor.is_rounded for tensor in tensors):
-            return False
-        # Numbers of more bytes first, as safetensors itself writes them: each lies at a multiple of its own size.
-        tensors.sort(key=lambda tensor: (-tensor.item_bytes, tensor.begin))
-        with into.open("wb") as target:
-            target.write(_header(tensors, metadata))
-            for tensor in tensors:
-                source.seek(8 + length + tensor.begin)
-                for block in _blocks(source, tensor.num_bytes):
-                    target.write(_rounded(block) if tensor.is_rounded else block)
+    header = header_bytes(published)
+    entries = json.loads(header)
+    metadata = entries.pop("__metadata__", None)
+    tensors = [_tensor(name, entry, keeps) for name, entry in entries.items()]
+    if not any(tensor.is_rounded for tensor in tensors):
+        return False
+    # Numbers of more bytes first, as safetensors itself writes them: each lies at a multiple of its own size.
+    tensors.sort(key=lambda tensor: (-tensor.item_bytes, tensor.begin))
+    with published.open("rb") as source, into.open("wb") as target:
+        target.write(_header(tensors, metadata))
+        for tensor in tensors:
+            source.seek(8 + len(header) + tensor.begin)
+            for block in _blocks(source, tensor.num_bytes):
+                target.write(_rounded(block) if tensor.is_rounded else block)
     return True
 
 

@@ -4,7 +4,14 @@ Facts from the project's own specification of the model. ``full`` attends to eve
 each shot's first latent frame; the two have their own checkpoints.
 """
 
-from models.catalog.entries.wan import A14B_ARCH, A14B_DENOISER, A14B_SIZE_RULE, A14B_SIZES, T2V_A14B_WEIGHTS
+from models.catalog.entries.wan import (
+    A14B_ARCH,
+    A14B_DENOISER,
+    A14B_EXPERTS,
+    A14B_SIZE_RULE,
+    A14B_SIZES,
+    T2V_A14B_WEIGHTS,
+)
 from models.catalog.licences import HOLOCINE
 from models.catalog.parts import WAN_NEGATIVE_PROMPT
 from models.catalog.spec import Defaults, FrameRule, Limits, ModelSpec, Size, WeightsSource, WeightsSpec
@@ -22,10 +29,9 @@ def _weights(variant: str) -> WeightsSpec:
         ),
     )
     # Wan's experts are replaced: their configuration is taken, their 114 GB are not.
-    experts = ("transformer/*.safetensors", "transformer_2/*.safetensors")
     base = T2V_A14B_WEIGHTS.model_copy(
         update={
-            "files": tuple(pattern for pattern in T2V_A14B_WEIGHTS.files if pattern not in experts),
+            "files": tuple(pattern for pattern in T2V_A14B_WEIGHTS.files if pattern not in A14B_EXPERTS),
             "rounding": None,
         }
     )

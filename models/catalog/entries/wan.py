@@ -21,9 +21,8 @@ from models.catalog.training import TrainingDefaults
 
 # What `WanTransformer3DModel._keep_in_fp32_modules` has in diffusers 0.42, of what has weights.
 _KEEPS_FLOAT32 = ("time_embedder", "scale_shift_table", "norm1", "norm2", "norm3")
-_ROUNDED_EXPERTS = Rounding(
-    files=("transformer/*.safetensors", "transformer_2/*.safetensors"), keeps_float32=_KEEPS_FLOAT32
-)
+A14B_EXPERTS = ("transformer/*.safetensors", "transformer_2/*.safetensors")
+_ROUNDED_EXPERTS = Rounding(files=A14B_EXPERTS, keeps_float32=_KEEPS_FLOAT32)
 _BOTH_EXPERTS = pipeline_files(networks=("text_encoder", "transformer", "transformer_2", "vae"))
 
 T2V_A14B_WEIGHTS = WeightsSource(

@@ -20,14 +20,14 @@ WAIT_S = 30.0
 
 def test_given_a_cordon_when_a_slot_wants_to_look_then_it_may_not() -> None:
     hands = Hands()
-    hands.cordon()
+    hands.cordon("a notice")
     assert not hands.begin_looking()
 
 
 def test_given_a_slot_that_looks_then_the_hands_are_not_empty_until_it_found_nothing() -> None:
     hands = Hands()
     assert hands.begin_looking()
-    hands.cordon()
+    hands.cordon("a notice")
     assert not hands.empty
     hands.end_looking(found=False)
     assert hands.empty

@@ -36,6 +36,12 @@ def given_group(name: str = GROUP, maximum: int = 2) -> None:
     )  # fmt: skip
 
 
+def given_both_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
+    given_group()
+    given_group(ON_DEMAND, maximum=1)
+
+
 def given_spot_price(monkeypatch: pytest.MonkeyPatch, price: str) -> None:
     at = datetime.fromtimestamp(clock.now(), UTC)
     entry = {"InstanceType": "g5.12xlarge", "AvailabilityZone": "a", "Timestamp": at, "SpotPrice": price}
@@ -45,6 +51,14 @@ def given_spot_price(monkeypatch: pytest.MonkeyPatch, price: str) -> None:
 def given_jobs(count: int, **changes: Any) -> None:
     for _ in range(count):
         services.store().create(queued(**changes))
+
+
+def given_a_job_that_spot_took_twice() -> None:
+    tries = tuple(
+        Attempt(number=n, instance_id="i", slot="0", started_at=1.0, ended_at=2.0, outcome="interrupted")
+        for n in (1, 2)
+    )
+    given_jobs(1, attempts=tries, attempt=2)
 
 
 def raising(error: Exception) -> Callable[..., Any]:
@@ -132,9 +146,7 @@ def test_given_the_months_limit_then_nothing_is_launched_and_the_record_says_so(
 def test_given_a_quota_failure_in_the_activities_then_it_is_told_and_on_demand_stands_in(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
-    given_group()
-    given_group(ON_DEMAND, maximum=1)
+    given_both_groups(monkeypatch)
     given_jobs(5)
     words = "MaxSpotInstanceCountExceeded - Max spot instance count exceeded"
     failed = {"StatusCode": "Failed", "StatusMessage": words, "Description": "Launching a new EC2 instance",
@@ -155,14 +167,8 @@ def test_given_a_quota_failure_in_the_activities_then_it_is_told_and_on_demand_s
 def test_given_a_job_that_spot_took_twice_then_an_on_demand_instance(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
-    given_group()
-    given_group(ON_DEMAND, maximum=1)
-    tries = tuple(
-        Attempt(number=n, instance_id="i", slot="0", started_at=1.0, ended_at=2.0, outcome="interrupted")
-        for n in (1, 2)
-    )
-    given_jobs(1, attempts=tries, attempt=2)
+    given_both_groups(monkeypatch)
+    given_a_job_that_spot_took_twice()
 
     planner({}, context)
 
@@ -172,15 +178,9 @@ def test_given_a_job_that_spot_took_twice_then_an_on_demand_instance(
 def test_given_a_size_that_aws_refuses_then_the_other_group_has_its_own_and_the_money_is_on_record(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
-    given_group()
-    given_group(ON_DEMAND, maximum=1)
+    given_both_groups(monkeypatch)
     given_jobs(5)
-    tries = tuple(
-        Attempt(number=n, instance_id="i", slot="0", started_at=1.0, ended_at=2.0, outcome="interrupted")
-        for n in (1, 2)
-    )
-    given_jobs(1, attempts=tries, attempt=2)
+    given_a_job_that_spot_took_twice()
     set_capacity = aws.autoscaling().set_desired_capacity
 
     def refusing(**asked: Any) -> None:
@@ -217,9 +217,7 @@ def test_given_a_bucket_that_cannot_be_listed_then_published_models_get_their_in
 def test_given_no_on_demand_capacity_when_a_marked_job_has_waited_out_its_patience_then_spot_runs_it(
     cloud: Cloud, context: Any, monkeypatch: pytest.MonkeyPatch, waited_s: float, desired: tuple[int, int]
 ) -> None:
-    monkeypatch.setenv("REVALIDA_ON_DEMAND_ASG_NAME", ON_DEMAND)
-    given_group()
-    given_group(ON_DEMAND, maximum=1)
+    given_both_groups(monkeypatch)
     at = clock.now()
     monkeypatch.setattr(clock, "now", lambda: at)
     failed = {"StatusCode": "Failed", "StatusMessage": "InsufficientInstanceCapacity", "Description": "Launching",

@@ -91,6 +91,8 @@ def test_given_published_experts_in_float32_then_half_is_stored_and_agents_load_
         assert numbers_of(folder / expert) == numbers_of(published / expert)
     other = "vae/diffusion_pytorch_model.safetensors"
     assert (folder / other).read_bytes() == (published / other).read_bytes()
+    entry = next(file for file in rounded.files if file.path == EXPERT)
+    assert entry.published_sha256 == sha256_of(published / EXPERT)
 
 
 def numbers_of(folder: Path) -> dict[str, tuple[torch.dtype, bytes]]:
@@ -98,31 +100,6 @@ def numbers_of(folder: Path) -> dict[str, tuple[torch.dtype, bytes]]:
     cls: Any = diffusers.WanTransformer3DModel
     network = fast_load.load_network(cls, folder, dtype=torch.bfloat16, device=torch.device("cpu"))
     return {name: (t.dtype, t.view(torch.uint8).numpy().tobytes()) for name, t in network.state_dict().items()}
-
-
-def test_given_a_rounded_set_when_pulled_again_then_nothing_is_sent_and_the_manifest_is_the_same(
-    published: Path, bucket: WeightsBucket, rounded: Manifest
-) -> None:
-    told: list[PulledFile] = []
-
-    assert pull(ROUNDED, FolderOrigin(published), bucket, on_file=told.append) == rounded
-    assert told
-    assert not any(file.sent for file in told)
-    entry = next(file for file in rounded.files if file.path == EXPERT)
-    assert entry.published_sha256 == sha256_of(published / EXPERT)
-
-
-def test_given_a_rounded_file_of_another_model_then_it_is_copied(
-    published: Path, bucket: WeightsBucket, rounded: Manifest
-) -> None:
-    told: list[PulledFile] = []
-    relative = ROUNDED.model_copy(update={"id": "relative"})
-
-    manifest = pull(relative, FolderOrigin(published), bucket, on_file=told.append)
-
-    assert not any(file.sent for file in told)
-    assert manifest.files == rounded.files
-    assert all(bucket.has("relative", manifest.revision, file) for file in manifest.files)
 
 
 def test_given_a_set_that_was_brought_as_published_then_the_rounded_one_stands_beside_it_and_is_preferred(

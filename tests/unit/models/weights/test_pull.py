@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models import catalog
-from models.catalog import WeightsSource
+from models.catalog import ModelSpec, WeightsSource
 from models.interface import WeightsError
 from models.tiny.holocine import holocine
 from models.weights.bucket import WeightsBucket
 from models.weights.manifest import Manifest, sha256_of
 from models.weights.origins import FolderOrigin
 from models.weights.pull import PulledFile, pull
-from tests.unit.models.weights.support import BUCKET, ROOT, SPEC
+from tests.unit.models.weights.support import BUCKET, ROOT, ROUNDED, SPEC
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -73,20 +73,24 @@ def test_given_a_folder_when_pulled_then_the_manifest_tells_each_file_s_size_and
     }
 
 
+@pytest.mark.parametrize("spec", [SPEC, ROUNDED], ids=["as published", "rounded"])
 def test_given_the_same_files_when_pulled_again_then_nothing_is_sent_and_the_revision_is_the_same(
-    published: Path, bucket: WeightsBucket, pulled: Manifest
+    published: Path, bucket: WeightsBucket, spec: ModelSpec
 ) -> None:
     told: list[PulledFile] = []
+    pulled = pull(spec, FolderOrigin(published), bucket, on_file=lambda file: None)
 
-    assert pull_from(published, bucket, told.append) == pulled
+    assert pull(spec, FolderOrigin(published), bucket, on_file=told.append) == pulled
     assert told
     assert not any(file.sent for file in told)
 
 
+@pytest.mark.parametrize("spec", [SPEC, ROUNDED], ids=["as published", "rounded"])
 def test_given_files_of_another_model_in_the_bucket_when_pulled_then_they_are_copied_there_and_not_sent(
-    published: Path, bucket: WeightsBucket, pulled: Manifest
+    published: Path, bucket: WeightsBucket, spec: ModelSpec
 ) -> None:
-    relative = SPEC.model_copy(update={"id": "relative"})
+    pulled = pull(spec, FolderOrigin(published), bucket, on_file=lambda file: None)
+    relative = spec.model_copy(update={"id": "relative"})
     told: list[PulledFile] = []
 
     manifest = pull(relative, FolderOrigin(published), bucket, on_file=told.append)
