@@ -1,4 +1,8 @@
-"""Every model of the catalog in 22 GiB, as the placement says for an A10G: each phase's peak against its prediction."""
+"""Every model of the catalog in 22 GiB, as the placement says for an A10G: each phase's peak against its prediction.
+
+A phase may reserve what was predicted of it and no more: it runs under a cap of just that, so that a prediction which
+is too low fails here and not on an A10G.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,12 @@ from models.catalog import ModelSpec
 from models.catalog.arch import TextEncoderArch
 from models.common.residency import Places, Residency
 from models.estimate import Work
-from models.placement import Plan
+from models.estimate.work import LatentGrid
+from models.placement import Plan, memory
 from models.speed.ceilings import Ceilings
 from models.speed.host_copy import HostCopy
 from models.speed.timing import median_s, seconds_of
+from models.wan.decode import stream_decode
 
 CAP_GIB = 22.0
 MODELS = (
@@ -74,25 +80,35 @@ def _one(model_id: str, frames: int | None, add: Callable[[Row], None]) -> None:
     places = Places(Residency.of(plan, CUDA), CUDA, chosen)
     places.settle(denoisers=[network], vae=vae)
     given = networks.inputs(model_id, grid)
-    networks.forget_peaks()
+    _begin("denoise", plan)
     forward = denoise.call_of(model_id, network, given)
     seconds = seconds_of(forward, CUDA)
     _add_peak(what, "denoise", plan, seconds, add)
     latents = torch.randn(1, spec.arch.vae.channels, grid.frames, grid.height, grid.width, device=CUDA, dtype=vae.dtype)
-    networks.forget_peaks()
+    _begin("decode", plan)
     places.summon(vae)
     with torch.no_grad():
-        seconds = seconds_of(lambda: vae.decode(latents, return_dict=False), CUDA)
+        seconds = seconds_of(lambda: _decode(vae, latents, spec, grid, plan), CUDA)
     _add_peak(what, "decode", plan, seconds, add)
+
+
+def _decode(vae: Any, latents: torch.Tensor, spec: ModelSpec, grid: LatentGrid, plan: Plan) -> None:
+    """As the agent does it: Wan's autoencoder in the plan's strips, its chunks leaving one after the other."""
+    if not spec.arch.vae.strips:
+        vae.decode(latents, return_dict=False)
+        return
+    room_gib, itemsize = plan.decode_room_gib, vae.dtype.itemsize
+    count = memory.strips(spec.arch.vae, grid, itemsize, room_gib) if plan.vae_tiling else 0
+    for chunk in stream_decode(vae, latents, strips=count):
+        chunk.cpu()
 
 
 def _text(spec: ModelSpec, what: str, plan: Plan, add: Callable[[Row], None]) -> None:
     """The largest encoder of the model on its padded text; the others are small."""
     encoder = text_encoder(spec.arch.text[0]).to("cpu")
     networks.release()
-    _cap(CAP_GIB)
-    networks.forget_peaks()
     copy = HostCopy(encoder)
+    _begin("text", plan)
     tokens = torch.randint(0, 1000, (1, spec.arch.text[0].tokens), device=CUDA)
 
     def encode() -> Any:
@@ -147,11 +163,21 @@ def _cap(gib: float | None) -> None:
     torch.cuda.set_per_process_memory_fraction(1.0 if gib is None else gib / total)
 
 
-def _add_peak(what: str, phase: str, plan: Plan, seconds: float, add: Callable[[Row], None]) -> None:
-    # Parts that the plan keeps on the GPU but this phase was measured without: their weights, or the blocks in transit.
+def _begin(phase: str, plan: Plan) -> None:
+    """Forget the peaks so far, and cap the process at what the plan predicts of the phase."""
+    networks.forget_peaks()
+    _cap(min(CAP_GIB, plan.phases_gib[phase] - _absent_gib(phase, plan)))
+
+
+def _absent_gib(phase: str, plan: Plan) -> float:
+    """Parts that the plan keeps on the GPU but a phase is measured without: their weights, or the blocks in transit."""
     parts = {"text": plan.text_encoder, "denoise": plan.denoiser, "decode": plan.vae}
     here = {"text"} if phase == "text" else {"denoise", "decode"}
-    absent = sum(part.gpu_gib for name, part in parts.items() if name not in here and part.stays)
+    return sum(part.gpu_gib for name, part in parts.items() if name not in here and part.stays)
+
+
+def _add_peak(what: str, phase: str, plan: Plan, seconds: float, add: Callable[[Row], None]) -> None:
+    absent = _absent_gib(phase, plan)
     allocated = torch.cuda.max_memory_allocated() / GIB + absent
     reserved = torch.cuda.max_memory_reserved() / GIB + absent
     predicted = plan.phases_gib[phase]

@@ -113,6 +113,9 @@ class VaeArch(Record):
     times the cells of the grid, with numbers of ``weight_bytes``; followed as the denoiser's activations are.
     ``decode_workspace``: what convolutions take besides, as a factor. 1.17 is Wan A14B's stock decoder, measured on an
     H200 (`make bench-gpu SECTIONS=decode-wan`): 9.3 GiB where weights and followed tensors are 8.1.
+    ``tile_workspace``: the same for pieces of it. Measured under a cap of 22 GiB (`make bench-gpu SECTIONS=capped`,
+    2026-11-27): Wan TI2V-5B 9.4 GiB, where weights and followed tensors are 8.2; HunyuanVideo 4.5 beside its streamed
+    blocks, where they are 4.2.
     ``tile_cells`` is the class's own tile; ``strips``: the family decodes in a few large strips where they fit.
     ``encodes``: what an input image makes the encoder see, one frame or a whole video padded with zeros.
     """
@@ -130,6 +133,7 @@ class VaeArch(Record):
     decode_bytes_per_cell: int
     decode_bytes_per_cell_frame: int
     decode_workspace: float = 1.17
+    tile_workspace: float = 1.16
     tile_cells: int
     strips: bool = False
     decoder_parameters: int

@@ -18,10 +18,6 @@ SECTIONS=capped-holocine`, 2026-11-27)."""
 # Copies of finished tiles, blended rows and the joined video that tiled decoding holds beside one tile, in videos.
 # Followed through AutoencoderKLWan on the meta device: 1.4 at 480p, 3.3 at 720p.
 _TILED_OUTPUTS = 3.4
-# What convolutions take beside tensors while they decode tiles, as a factor. Measured under a cap of 22 GiB
-# (`make bench-gpu SECTIONS=capped`, 2026-11-27): Wan TI2V-5B 9.4 GiB, where weights and followed tensors are 8.2;
-# HunyuanVideo 4.5 beside its streamed blocks, where they are 4.2.
-_TILED_WORKSPACE = 1.16
 # Pixels by which neighbouring strips overlap: as much as the class's own tiles do.
 STRIP_OVERLAP = 64
 # More would be thinner than their overlaps are worth.
@@ -32,7 +28,7 @@ TEXT_ACTIVATIONS_GIB = 0.5
 _STREAMED_BLOCKS = 2
 # Embeddings, heads and modulation that stay while the blocks stream, as a share of the weights. Followed: 1.6% at Wan
 # A14B, less elsewhere.
-_OUTSIDE_BLOCKS = 0.03
+_OUTSIDE_BLOCKS = 0.02
 # int8 and fp8 keep a scale a row, and norms, embeddings and heads in bf16: 13.4 of 26.6 GiB for a Wan A14B expert.
 _QUANTISED_SHARE = 13.4 / 26.6
 
@@ -131,7 +127,7 @@ def strip_cells(vae: VaeArch, grid: LatentGrid, count: int) -> int:
 
 def pieces_gib(vae: VaeArch, grid: LatentGrid, cells: int, bytes_per_number: int) -> float:
     """Of decoding one generation in pieces of so many cells."""
-    return _tensors_gib(vae, grid, cells) * _TILED_WORKSPACE * bytes_per_number / vae.weight_bytes
+    return _tensors_gib(vae, grid, cells) * vae.tile_workspace * bytes_per_number / vae.weight_bytes
 
 
 def grid_decode_gib(spec: ModelSpec, grid: LatentGrid, *, tiled: bool) -> float:

@@ -39,6 +39,7 @@ _ARCH = ArchSpec(
         encode=ConvCost(first_mflop=1569.876992, next_mflop=6648.916992),
         decode_bytes_per_cell=0,
         decode_bytes_per_cell_frame=820_000,
+        decode_workspace=1.05,  # under a cap of 22 GiB 5.5 GiB, where the followed tensors are 5.6
         tile_cells=256,
         decoder_parameters=238_789_296,
         parameters=419_193_649,

@@ -29,6 +29,7 @@ _ARCH = ArchSpec(
         encode=ConvCost(first_mflop=0, next_mflop=0),
         decode_bytes_per_cell=0,
         decode_bytes_per_cell_frame=694_000,
+        tile_workspace=0.95,  # under a cap of 22 GiB 10.0 GiB, where the followed tensors are 10.6
         tile_cells=1024,
         decoder_parameters=362_526_595,
         parameters=459_748_611,

@@ -10,11 +10,16 @@ from models import estimate, placement
 from models.placement import Plan
 
 RESULTS = Path(__file__).parents[3] / "bench" / "results"
-EARLIER = ("wan2.2-t2v-a14b 832x480x81 decode", "holocine-14b 832x480x81 decode")
-"""Measured with the stock decoder, which takes more than the shortened one that the exact tier has by now."""
+OTHERWISE = (
+    "holocine-14b 832x480x81 text",
+    "holocine-14b 832x480x241 text",
+    "wan2.2-ti2v-5b 1280x704x121 decode",
+)
+"""Measured with less than the plan has on the GPU: without the blocks in transit, and in the class's small tiles where
+the plan has strips. The benchmark does as the plan by now."""
 
 SECTIONS = [Section.model_validate_json(path.read_text("utf-8")) for path in sorted(RESULTS.glob("capped*.json"))]
-ROWS = [row for section in SECTIONS for row in section.rows if row.value is not None and row.what not in EARLIER]
+ROWS = [row for section in SECTIONS for row in section.rows if row.value is not None]
 
 
 def predicted_gib(row: Row) -> float:
@@ -30,3 +35,9 @@ def predicted_gib(row: Row) -> float:
 def test_given_a_measured_peak_when_predicted_then_it_is_not_above(row: Row) -> None:
     assert row.value is not None
     assert row.value <= predicted_gib(row)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.what not in OTHERWISE], ids=lambda row: row.what)
+def test_given_a_measured_peak_when_predicted_then_it_is_within_a_tenth(row: Row) -> None:
+    assert row.value is not None
+    assert row.value >= 0.9 * predicted_gib(row)
