@@ -155,7 +155,7 @@ mini-vae:
 	$(TRAIN_MINI) vae --out $(MINI)/vae --minutes 7 $(TRAIN)
 
 mini-high:
-	$(EXPERT) --expert high --minutes 20 --learning-rate 2e-3 $(TRAIN)
+	$(EXPERT) --expert high --minutes 17 --learning-rate 2e-3 $(TRAIN)
 
 mini-low:
 	$(if $(filter-out 1,$(GPUS)),CUDA_VISIBLE_DEVICES=1) $(EXPERT) --expert low --minutes 8 $(TRAIN)

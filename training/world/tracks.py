@@ -1,8 +1,8 @@
 """Where a figure is in every frame: centre, nominal radius and angle, for each motion.
 
 Places, sizes, speeds and phases, of which a caption says nothing, are left to chance. Where it leaves open which of two
-ways, the noise would have to choose one before anything else is settled: so figures go round and spin clockwise. Which
-of the diagonals is left open all the same.
+ways, the noise would have to choose one before anything else is settled: so figures go round and spin clockwise, and
+those that go diagonally go down to the right.
 """
 
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def _linear(direction: tuple[int, int]) -> Callable[[_Room], Array]:
 
 
 def _diagonal(room: _Room) -> Array:
-    direction = room.rng.choice([-1, 1], size=2) * room.rng.uniform(0.85, 1.0, size=2)
+    direction = room.rng.uniform(0.85, 1.0, size=2)
     distance = min(room.rng.uniform(0.28, 0.45) * room.scale, float(room.size.min()))
     return (room.progress[:, None] * direction[None] * distance).astype(np.float32)
 

@@ -57,6 +57,13 @@ def test_given_a_way_round_that_no_caption_names_then_it_is_clockwise() -> None:
     assert bool((motion[20:, 1:, 3] > motion[20:, :-1, 3]).all())
 
 
+def test_given_a_diagonal_then_it_goes_down_to_the_right() -> None:
+    figure = Figure(colour="red", shape="square", motion="diagonal")
+    scenes = [Scene(figures=(figure,), background="white", gradient=False)] * 20
+    centre = lay_out(scenes, 33, 128, 128, np.random.default_rng(9)).motion[:, 0, :, :2]
+    assert bool((centre[:, 1:] > centre[:, :-1]).all())  # y counts downwards
+
+
 def test_given_the_same_seed_when_laid_out_twice_then_the_clips_are_equal() -> None:
     scenes = [random_scene(np.random.default_rng(2)) for _ in range(4)]
     first = lay_out(scenes, 17, 128, 128, np.random.default_rng(3))
