@@ -93,7 +93,9 @@ def _one(model_id: str, frames: int | None, add: Callable[[Row], None]) -> None:
 
 
 def _decode(vae: Any, latents: torch.Tensor, spec: ModelSpec, grid: LatentGrid, plan: Plan) -> None:
-    """As the agent does it: Wan's autoencoder in the plan's strips, its chunks leaving one after the other."""
+    """As the agent does it: Wan's autoencoder in the plan's strips, its chunks leaving one after the other. HoloCine is
+    decoded in whole frames, as its plan counts; the tiles of its own that the agent takes in the exact tier need less.
+    """
     if not spec.arch.vae.strips:
         vae.decode(latents, return_dict=False)
         return
@@ -166,7 +168,7 @@ def _cap(gib: float | None) -> None:
 def _begin(phase: str, plan: Plan) -> None:
     """Forget the peaks so far, and cap the process at what the plan predicts of the phase."""
     networks.forget_peaks()
-    _cap(min(CAP_GIB, plan.phases_gib[phase] - _absent_gib(phase, plan)))
+    _cap(plan.phases_gib[phase] - _absent_gib(phase, plan))
 
 
 def _absent_gib(phase: str, plan: Plan) -> float:
